@@ -1,0 +1,1 @@
+"""The embedded exchange: a local server that speaks the venues' protocols."""

@@ -1,0 +1,50 @@
+"""Compilation of the numeric kernels, cached on disk.
+
+`kernel` is numba's `njit`. The cache folder is chosen before numba is imported and is keyed by the
+hash of every kernel source, since numba itself misses an edit in a callee of another file. Without
+`fastmath`: a recording replayed must give the same bits on every run.
+"""
+
+import hashlib
+import os
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar, cast
+
+import platformdirs
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def _source_key() -> str:
+    root = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted([*root.glob("core/*.py"), root / "events.py", root / "kernels.py"]):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _cache_dir() -> Path:
+    path = Path(platformdirs.user_cache_dir("asmm")) / "kernels" / _source_key()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            return path
+    except OSError as error:
+        fallback = Path(tempfile.mkdtemp(prefix="asmm-kernels-"))
+        warnings.warn(f"kernel cache {path} cannot be written ({error}); using {fallback}", stacklevel=2)
+        return fallback
+
+
+if "NUMBA_CACHE_DIR" not in os.environ:
+    os.environ["NUMBA_CACHE_DIR"] = str(_cache_dir())
+
+import numba  # noqa: E402  (the cache folder must be set first)
+
+
+def kernel(function: F) -> F:
+    """Compiles a function of flat records and scalars; the same source runs live and in replay."""
+    return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))

@@ -1,0 +1,1 @@
+"""Learning; of this room the daemon loads the model file alone."""

@@ -1,0 +1,1 @@
+"""What runs around the core: tasks, journal, HTTP, metrics, systemd."""

@@ -1,0 +1,1 @@
+"""Recordings: columns, loaders and sinks."""
