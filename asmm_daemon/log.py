@@ -40,7 +40,9 @@ def _redact_value(value: Any) -> Any:
     return redact(str(value))
 
 
-def _redact_event(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _redact_event(
+    _logger: Any, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
     return {key: _redact_value(value) for key, value in event.items()}
 
 
