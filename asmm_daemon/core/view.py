@@ -1,0 +1,126 @@
+"""Snapshots of the engine for status, metrics and the session summary: frozen, safe to hand out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from asmm_daemon.core.explain import Explain
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """One open order as the engine believes it to be."""
+
+    cid: str
+    oid: str
+    side: int
+    level: int
+    price: Decimal
+    left: Decimal
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarketCounts:
+    """Session totals of one market; seconds are venue seconds."""
+
+    cycles: int = 0
+    cycles_skipped: int = 0
+    active_s: float = 0.0
+    healthy_s: float = 0.0
+    """Seconds since the first ACTIVE with a valid, current book."""
+    quoted_bid_s: float = 0.0
+    quoted_ask_s: float = 0.0
+    quoted_both_s: float = 0.0
+    half_spread_bps_mean: float = 0.0
+    orders: int = 0
+    amends: int = 0
+    cancels: int = 0
+    refused: int = 0
+    """Orders that the risk gate held back."""
+    fills_buy: int = 0
+    fills_sell: int = 0
+    fallbacks: int = 0
+    inventory_abs_max: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class MarketView:
+    """One market for status, metrics and summary. NaN where a number is not known yet."""
+
+    symbol: str
+    state: str
+    causes: tuple[str, ...]
+    missing: tuple[str, ...]
+    """What quoting still waits for; empty when nothing is missing."""
+    bid: Decimal | None
+    """The market's best bid, own size taken out."""
+    ask: Decimal | None
+    mid: float
+    microprice: float
+    book_age_s: float
+    sigma: float
+    kappa: float
+    intensity_a: float
+    gamma: float
+    skew: float
+    half_spread: float
+    reservation: float
+    inventory: Decimal
+    inventory_target: Decimal
+    inventory_limit: Decimal
+    """Effective maximum, in base currency."""
+    pnl_realised: Decimal
+    pnl_unrealised: Decimal
+    pnl_net: Decimal
+    fees: Mapping[str, Decimal]
+    """Amount by asset; negative is a rebate."""
+    funding: Decimal
+    volume_base: Decimal
+    volume_quote: Decimal
+    sides_off: Mapping[str, str]
+    """Side ("buy", "sell") to the reason why it does not quote."""
+    orders: tuple[OrderView, ...]
+    unknown_orders: int
+    reconciled: bool
+    reconciled_age_s: float
+    rejects: Mapping[str, int]
+    fallbacks: Mapping[str, int]
+    refusals: Mapping[str, int]
+    counts: MarketCounts
+    distances: Mapping[str, float]
+    """Switch name to how far it is from its trigger, 0 (tripped) to 1."""
+    explain: Explain | None
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """One entry of the summary's `transitions`; `symbol` is empty for the account."""
+
+    t_ns: int
+    symbol: str
+    before: str
+    after: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineView:
+    """The whole engine. `state` is the worst of the markets'."""
+
+    t_ns: int
+    state: str
+    causes: tuple[str, ...]
+    equity: Decimal
+    equity_start: Decimal
+    equity_peak: Decimal
+    drawdown: float
+    drawdown_max: float
+    channel_age_s: Mapping[str, float]
+    """Age of each channel's last proof of life, keyed `channel` or `symbol/channel`."""
+    state_seconds: Mapping[str, float]
+    transitions: tuple[StateChange, ...]
+    messages_per_s: int
+    open_orders: int
+    unknown_orders: int
+    markets: tuple[MarketView, ...]
