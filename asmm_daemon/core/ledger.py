@@ -1,0 +1,145 @@
+"""One market's account book: positions, costs, fees, funding and equity in exact decimals.
+
+`cash` is the quote currency that trades moved, `cost` what the open position was bought for at
+average cost (signed like the position). Then realised = cash + cost and unrealised = qty·mid − cost,
+so that their sum never depends on the averaging. Fills are booked once, by the venue's trade id.
+"""
+
+from collections.abc import Mapping
+from decimal import Context, Decimal, localcontext
+
+from asmm_daemon.events import FillEvent
+from asmm_daemon.units import Instrument
+
+ZERO = Decimal(0)
+EXACT = Context(prec=60)
+MAX_IDS = 50_000
+
+
+class Ledger:
+    """Books of one market. `asset_prices`: quote price of third assets in which fees may come."""
+
+    def __init__(self, instrument: Instrument, asset_prices: Mapping[str, Decimal] | None = None) -> None:
+        self.instrument = instrument
+        self.asset_prices = dict(asset_prices or {})
+        self.opened_ns: int | None = None
+        self.qty = ZERO
+        self.cash = ZERO
+        self.cost = ZERO
+        self.fee_cost = ZERO
+        self.fees: dict[str, Decimal] = {}
+        self.funding = ZERO
+        self.volume_base = ZERO
+        self.volume_quote = ZERO
+        self.fills_buy = 0
+        self.fills_sell = 0
+        self.hold_excess = ZERO
+        self._hold_price: Decimal | None = None
+        self._hold_target = ZERO
+        self._ids: dict[str, int] = {}
+        self._known_before_ns = 0
+
+    def open(self, qty: Decimal, price: Decimal, t_ns: int) -> None:
+        """Adopts the inventory that the venue holds where this ledger begins, at the current price."""
+        self.opened_ns = t_ns
+        self._move(qty, price)
+
+    def transfer(self, qty: Decimal, price: Decimal) -> None:
+        """Inventory that came (positive) or went without a trade of ours: neutral to PnL."""
+        self._move(qty, price)
+
+    def knows(self, tid: str, venue_ns: int) -> bool:
+        """Whether an execution is booked already, or older than this ledger."""
+        return tid in self._ids or venue_ns < self._known_before_ns
+
+    def mark_known(self, tid: str, venue_ns: int) -> None:
+        """Remembers an execution without booking it: the opening inventory contains it."""
+        self._ids[tid] = venue_ns
+        if len(self._ids) > MAX_IDS:
+            oldest = next(iter(self._ids))
+            self._known_before_ns = max(self._known_before_ns, self._ids.pop(oldest))
+
+    def book(self, fill: FillEvent) -> bool:
+        """Books an execution; False when its trade id is booked already."""
+        if self.knows(fill.tid, fill.venue_ns):
+            return False
+        self.mark_known(fill.tid, fill.venue_ns)
+        self._move(fill.side * fill.qty, fill.price)
+        self._charge(fill)
+        self.volume_base += fill.qty
+        self.volume_quote += fill.qty * fill.price
+        if fill.side > 0:
+            self.fills_buy += 1
+        else:
+            self.fills_sell += 1
+        return True
+
+    def book_funding(self, fid: str, amount: Decimal, t_ns: int) -> bool:
+        """Books a funding payment (positive: received); False when booked already."""
+        key = f"funding:{fid}"
+        if self.knows(key, t_ns):
+            return False
+        self.mark_known(key, t_ns)
+        self.funding += amount
+        return True
+
+    @property
+    def average(self) -> Decimal | None:
+        """Average entry price of the open position, None when flat."""
+        return self.cost / self.qty if self.qty else None
+
+    @property
+    def realised(self) -> Decimal:
+        """Profit of closed quantity before fees and funding."""
+        return self.cash + self.cost
+
+    def unrealised(self, mid: Decimal) -> Decimal:
+        """Profit of the open position at a price."""
+        return self.qty * mid - self.cost
+
+    def net(self, mid: Decimal) -> Decimal:
+        """Everything earned since the ledger began: trades, fees, funding, at a price."""
+        return self.cash + self.qty * mid - self.fee_cost + self.funding
+
+    def hold(self, target: Decimal, mid: Decimal) -> Decimal:
+        """What holding `target` since the ledger began would have earned.
+
+        A spot maker that idles in a falling market has lost nothing by making; drawdown is measured
+        against this. A changed target starts from the price at which it changed.
+        """
+        if self._hold_price is None:
+            self._hold_price, self._hold_target = mid, target
+        if target != self._hold_target:
+            self.hold_excess += self._hold_target * (mid - self._hold_price)
+            self._hold_price, self._hold_target = mid, target
+        return self.hold_excess + target * (mid - self._hold_price)
+
+    def _move(self, signed: Decimal, price: Decimal) -> None:
+        """Average cost: adding raises cost by its price, reducing lowers it in proportion."""
+        with localcontext(EXACT):
+            before, after = self.qty, self.qty + signed
+            self.cash -= signed * price
+            if before * signed >= 0:
+                self.cost += signed * price
+            elif after * before > 0:
+                self.cost *= after / before
+            else:
+                self.cost = after * price
+            self.qty = after
+
+    def _charge(self, fill: FillEvent) -> None:
+        """Fees are money; a spot fee in the base asset is inventory handed over at the fill's price."""
+        if not fill.fee:
+            return
+        asset = fill.fee_asset
+        self.fees[asset] = self.fees.get(asset, ZERO) + fill.fee
+        if asset == self.instrument.quote:
+            self.fee_cost += fill.fee
+        elif asset == self.instrument.base and self.instrument.is_spot:
+            self._move(-fill.fee, fill.price)
+            self.fee_cost += fill.fee * fill.price
+        elif asset in self.asset_prices:
+            self.fee_cost += fill.fee * self.asset_prices[asset]
+        else:
+            rate = self.instrument.maker if fill.maker else self.instrument.taker
+            self.fee_cost += (fill.qty * fill.price * abs(rate)).copy_sign(fill.fee)
