@@ -58,7 +58,7 @@ class _Guarded:
             made.__class__ = StreamClient
         return cast("StreamClient", made)
 
-    def handle_errors(  # noqa: PLR0917  (ccxt's signature)
+    def handle_errors(
         self,
         status: int,
         reason: str,
