@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from asmm_daemon.events import BBO, CLEAR, DEPTH, GAP
 from asmm_daemon.kernels import kernel
 
-NO_BID = np.int64(-1)
-NO_ASK = np.int64(2**62)
+NO_BID = -1
+NO_ASK = 2**62
 
 HEAD = np.dtype(
     [
@@ -123,6 +123,23 @@ def set_level(book: Book, side: int, price: int, qty: int) -> None:
                 head.ask = price
         elif price == head.ask:
             head.ask = next_level(book, -1, price)
+
+
+@kernel
+def match_level(book: Book, side: int, price: int, qty: int) -> int:
+    """Sets a level as a matching engine would: the newer row wins, so the best prices never cross.
+
+    A level that reaches the other side pushes that side's best behind it. Returns the lots it had.
+    """
+    head = book.head[0]
+    previous = qty_at(book, side, price)
+    set_level(book, side, price, qty)
+    if head.bid >= head.ask:
+        if side > 0:
+            head.ask = next_level(book, -1, head.bid)
+        else:
+            head.bid = next_level(book, 1, head.ask)
+    return previous
 
 
 @kernel

@@ -1,0 +1,306 @@
+"""What the feed's rows and arriving orders do to the simulated orders: the compiled fill rules.
+
+A resting order fills where a trade prints through its price or reaches it past the queue, and where
+the feed's opposite side comes to its price. PARTIAL shares the quantity that arrives, FULL does not ask.
+Time is the rows' `exch_ns`, never stepping back.
+"""
+
+from typing import Any
+
+from asmm_daemon.core.book import NO_ASK, NO_BID, apply, clear_to, match_level, next_level, qty_at, set_level
+from asmm_daemon.core.resting import (
+    FIRST_BOOK,
+    FULL,
+    IN_GAP,
+    KNOWN,
+    PARTIAL,
+    RESUMING,
+    Matching,
+    advance_queue,
+    requeue_all,
+)
+from asmm_daemon.events import BBO, CLEAR, DEPTH, GAP, TRADE
+from asmm_daemon.kernels import kernel
+
+THROUGH = 0
+QUEUED = 1
+
+
+@kernel
+def record_fill(
+    m: Matching, side: int, order: int, price: int, qty: int, left: int, trade: int, maker: int
+) -> None:
+    """Appends a fill at the present time; the caller has made room."""
+    state = m.state[0]
+    fill = m.fills[state.fills]
+    fill.order = order
+    fill.price = price
+    fill.qty = qty
+    fill.left = left
+    fill.t_ns = state.t_ns
+    fill.trade = trade
+    fill.side = side
+    fill.maker = maker != 0
+    state.fills += 1
+
+
+@kernel
+def hit(m: Matching, side: int, price: int, qty: int, trade: int, taker: int, queued: int) -> int:
+    """Fills the resting orders of `side` at `price` or better from `qty` arriving lots; lots filled.
+
+    Orders at `price` itself stand in its queue if `queued` is QUEUED, or are gone through (THROUGH).
+    `taker` is the id of a simulated order that arrives (its own fills are recorded beside), -1 for the
+    feed; `trade` is the id of the feed's trade.
+    """
+    state = m.state[0]
+    full = m.params[0].mode == FULL
+    orders = m.bids if side > 0 else m.asks
+    n = state.bids if side > 0 else state.asks
+    from_feed = taker < 0
+    rest = qty
+    kept = 0
+    i = 0
+    while i < n and side * (orders[i].price - price) >= 0:
+        order = orders[i]
+        got = order.left if full else min(order.left, rest)
+        if queued == QUEUED and order.price == price:
+            if from_feed:
+                order.cum_trade += qty
+            if full:
+                order.ahead -= qty
+                if order.ahead > -0.5:
+                    got = 0
+            else:
+                got = min(order.left, max(0, int(rest - order.ahead + 0.5)))
+                order.ahead = max(0.0, order.ahead - rest)
+        if got > 0:
+            order.left -= got
+            rest -= got
+            if not from_feed:
+                record_fill(m, -side, taker, order.price, got, 0, trade, 0)
+            record_fill(m, side, order.id, order.price, got, order.left, trade, 1)
+        if order.left > 0:
+            if kept < i:
+                orders[kept] = order
+            kept += 1
+        i += 1
+    if kept < i:
+        while i < n:
+            orders[kept] = orders[i]
+            kept += 1
+            i += 1
+        if side > 0:
+            state.bids = kept
+        else:
+            state.asks = kept
+    return qty - rest
+
+
+@kernel
+def best_own(m: Matching, side: int) -> int:
+    """The best price of the simulated orders of a side; NO_BID or NO_ASK when none rests."""
+    if side > 0:
+        return m.bids[0].price if m.state[0].bids > 0 else NO_BID
+    return m.asks[0].price if m.state[0].asks > 0 else NO_ASK
+
+
+@kernel
+def _adjust_queues(m: Matching, side: int, price: int, prev: int, new: int) -> None:
+    params = m.params[0]
+    orders = m.bids if side > 0 else m.asks
+    n = m.state[0].bids if side > 0 else m.state[0].asks
+    for i in range(n):
+        reach = side * (orders[i].price - price)
+        if reach == 0:
+            advance_queue(orders[i], prev, new, params.power, params.mode)
+        elif reach < 0:
+            break
+
+
+@kernel
+def _on_level(m: Matching, side: int, price: int, qty: int) -> None:
+    head = m.book.head[0]
+    was = head.bid if side > 0 else head.ask
+    prev = match_level(m.book, side, price, qty)
+    state = m.state[0]
+    if (state.bids if side > 0 else state.asks) > 0:
+        _adjust_queues(m, side, price, prev, qty)
+    if qty <= 0 or (state.asks if side > 0 else state.bids) == 0:
+        return
+    if side * (best_own(m, -side) - price) > 0:
+        return
+    if m.params[0].mode == PARTIAL:
+        used = hit(m, -side, price, qty, -1, -1, THROUGH)
+        if used > 0:
+            set_level(m.book, side, price, qty - used)
+    elif (head.bid > was) if side > 0 else (head.ask < was):
+        hit(m, -side, price, qty, -1, -1, THROUGH)
+
+
+@kernel
+def _on_best(m: Matching, side: int, price: int, qty: int) -> None:
+    orders = m.bids if side > 0 else m.asks
+    params = m.params[0]
+    for i in range(m.state[0].bids if side > 0 else m.state[0].asks):
+        if side * (orders[i].price - price) <= 0:
+            break
+        prev = qty_at(m.book, side, orders[i].price)
+        advance_queue(orders[i], prev, 0, params.power, params.mode)
+    _drop_better(m, side, price)
+    _on_level(m, side, price, qty)
+
+
+@kernel
+def _drop_better(m: Matching, side: int, price: int) -> None:
+    head = m.book.head[0]
+    if side > 0:
+        while head.bid > price:
+            set_level(m.book, 1, head.bid, 0)
+    else:
+        while head.ask < price:
+            set_level(m.book, -1, head.ask, 0)
+
+
+@kernel
+def _on_trade(m: Matching, side: int, price: int, qty: int, trade: int) -> None:
+    if side > 0:
+        if m.state[0].asks > 0 and m.asks[0].price <= price:
+            hit(m, -1, price, qty, trade, -1, QUEUED)
+    elif side < 0 and m.state[0].bids > 0 and m.bids[0].price >= price:
+        hit(m, 1, price, qty, trade, -1, QUEUED)
+
+
+@kernel
+def _resume(m: Matching) -> None:
+    """Fills what the market has gone through meanwhile: the first moment after a gap's first book."""
+    head = m.book.head[0]
+    m.state[0].gap = KNOWN
+    for side in (1, -1):
+        reach = head.ask if side > 0 else head.bid
+        orders = m.bids if side > 0 else m.asks
+        lots = 0
+        for i in range(m.state[0].bids if side > 0 else m.state[0].asks):
+            if side * (orders[i].price - reach) < 0:
+                break
+            lots += orders[i].left
+        if lots > 0:
+            hit(m, side, reach, lots, -1, -1, THROUGH)
+
+
+@kernel
+def _in_gap(m: Matching, kind: int, side: int, price: int, qty: int) -> None:
+    state = m.state[0]
+    if kind == DEPTH:
+        match_level(m.book, side, price, qty)
+    elif kind == BBO:
+        _drop_better(m, side, price)
+        match_level(m.book, side, price, qty)
+    else:
+        apply(m.book, kind, side, price, qty)
+    if kind == CLEAR and state.gap == IN_GAP:
+        state.gap = FIRST_BOOK
+
+
+@kernel
+def on_row(m: Matching, row: Any) -> None:
+    """One row of the feed. At most one fill per resting order comes of it."""
+    state = m.state[0]
+    kind = int(row.kind)
+    side = int(row.side)
+    if row.exch_ns > state.t_ns:
+        state.t_ns = row.exch_ns
+    if state.gap != KNOWN:
+        if state.gap != RESUMING:
+            _in_gap(m, kind, side, row.price, row.qty)
+            if row.last and state.gap == FIRST_BOOK:
+                requeue_all(m)
+                state.gap = RESUMING
+            return
+        _resume(m)
+    if kind == DEPTH:
+        _on_level(m, side, row.price, row.qty)
+    elif kind == TRADE:
+        _on_trade(m, side, row.price, row.qty, row.id)
+    elif kind == BBO:
+        _on_best(m, side, row.price, row.qty)
+    elif kind == CLEAR:
+        clear_to(m.book, side, row.price)
+        m.book.head[0].known = True
+    elif kind == GAP:
+        m.book.head[0].known = False
+        state.gap = IN_GAP
+        if m.params[0].end_on_gap:
+            state.bids = 0
+            state.asks = 0
+
+
+@kernel
+def crosses(m: Matching, side: int, price: int) -> bool:
+    """Whether an order would trade at once, with the visible book or (PARTIAL) a simulated order."""
+    head = m.book.head[0]
+    if side > 0:
+        reach = head.ask
+        if m.params[0].mode == PARTIAL:
+            reach = min(reach, best_own(m, -1))
+        return price >= reach
+    reach = head.bid
+    if m.params[0].mode == PARTIAL:
+        reach = max(reach, best_own(m, 1))
+    return price <= reach
+
+
+@kernel
+def available(m: Matching, side: int, price: int, enough: int) -> tuple[int, int]:
+    """(lots, levels) that an order of this side and limit meets, counted until `enough` lots."""
+    head = m.book.head[0]
+    lots = 0
+    levels = 0
+    orders = m.asks if side > 0 else m.bids
+    for i in range(m.state[0].asks if side > 0 else m.state[0].bids):
+        if side * (price - orders[i].price) >= 0:
+            lots += orders[i].left
+    level = head.ask if side > 0 else head.bid
+    while lots < enough and level != NO_ASK and level != NO_BID and side * (price - level) >= 0:
+        lots += qty_at(m.book, -side, level)
+        levels += 1
+        level = next_level(m.book, -side, level)
+    return lots, levels
+
+
+@kernel
+def take(m: Matching, order: int, side: int, limit: int, qty: int) -> int:
+    """An arriving order trades as far as its limit allows; the lots that are left.
+
+    PARTIAL walks the visible book and the simulated orders by price and takes what it fills out of the
+    book, until the feed's next row for that level. FULL fills whole at the best price.
+    """
+    head = m.book.head[0]
+    left = qty
+    if m.params[0].mode == FULL:
+        best = head.ask if side > 0 else head.bid
+        if best == NO_ASK or best == NO_BID or side * (limit - best) < 0:
+            return left
+        record_fill(m, side, order, best, left, 0, -1, 0)
+        return 0
+    while left > 0:
+        visible = head.ask if side > 0 else head.bid
+        own = best_own(m, -side)
+        price = min(visible, own) if side > 0 else max(visible, own)
+        if price == NO_ASK or price == NO_BID or side * (limit - price) < 0:
+            break
+        filled_from = m.state[0].fills
+        lots = qty_at(m.book, -side, price) if price == visible else 0
+        met = (
+            hit(m, -side, price, left, -1, order, QUEUED if price == visible else THROUGH)
+            if price == own
+            else 0
+        )
+        taken = min(left - met, lots)
+        if taken > 0:
+            record_fill(m, side, order, price, taken, 0, -1, 0)
+            set_level(m.book, -side, price, lots - taken)
+        for i in range(filled_from, m.state[0].fills):
+            if not m.fills[i].maker:
+                left -= m.fills[i].qty
+                m.fills[i].left = left
+    return left
