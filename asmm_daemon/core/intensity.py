@@ -1,14 +1,34 @@
-"""κ and A of λ(δ) = A·e^(−κδ): how far and how often taker orders reach, per side."""
+"""κ and A of λ(δ) = A·e^(−κδ): how far and how often taker orders reach, per side.
+
+One observation is one taker order: trades of the same side and venue time are merged, and the furthest
+price counts. Its reach is measured from the price that quotes referred to just before it. Above half a
+spread the reach is taken as geometric on ticks, of which κ = ln(1 + n·tick/Σexcess)/tick is the
+maximum-likelihood estimate. A comes from the rate of those orders over the time with a valid book
+(silence counts, gaps do not), times the share that cleared the best level: an order behind the queue
+is filled by no other. Until orders were seen a prior stands in, weighted as so many orders. Index 0 is
+buying takers (they reach our asks), index 1 selling takers. Lengths are in ticks.
+"""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from asmm_daemon.core.params import Params
+from asmm_daemon.core.volatility import SAMPLE_S
+from asmm_daemon.kernels import kernel
+
+PRIOR_RATE = 0.1
+"""Prior rate of taker orders of one side, 1/s, weighted as one order."""
+PRIOR_CLEARED = 0.2
+"""Prior share of taker orders that clear the best level, weighted as five orders."""
+REACH_MIN_TICKS = 0.5
+"""Least 1/κ."""
+REACH_MAX = 0.01
+"""Largest 1/κ, as a share of the price."""
+
 INTENSITY = np.dtype(
     [
-        ("exposure_ns", np.int64),  # time up to which exposure is counted; 0: not started
-        # per side: [0] buying takers (they reach our asks), [1] selling takers (our bids)
         ("orders", np.float64, (2,)),  # decayed count of taker orders, kappa_halflife_s
         ("cleared", np.float64, (2,)),  # of them, those that cleared the best level
         ("beyond", np.float64, (2,)),  # of them, those that reached half a spread or more
@@ -24,7 +44,7 @@ INTENSITY = np.dtype(
         ("local_ns", np.int64),
         ("furthest", np.int64),  # ticks
         ("qty", np.int64),  # lots
-        ("reference", np.float64),  # price the quotes referred to, ticks
+        ("reference", np.float64),  # price that quotes referred to before it, ticks
         ("half_spread", np.float64),  # ticks
         ("best_qty", np.int64),  # lots visible at the best level it met
     ],
@@ -32,3 +52,135 @@ INTENSITY = np.dtype(
 )
 Intensity = NDArray[Any]
 """One-element array of dtype INTENSITY."""
+
+
+@kernel
+def add_trade(
+    intensity: Intensity,
+    side: int,
+    price: int,
+    qty: int,
+    exch_ns: int,
+    local_ns: int,
+    reference: float,
+    half_spread: float,
+    best_qty: int,
+) -> None:
+    """Takes one trade; it joins the taker order before it when side and venue time are the same.
+
+    `reference`, `half_spread` and `best_qty` (of the side that the taker met) are as before the trade.
+    """
+    e = intensity[0]
+    if side == e.side and exch_ns == e.exch_ns:
+        e.qty += qty
+        if (price - e.furthest) * side > 0:
+            e.furthest = price
+        return
+    close_order(intensity)
+    e.side = side
+    e.exch_ns = exch_ns
+    e.local_ns = local_ns
+    e.furthest = price
+    e.qty = qty
+    e.reference = reference
+    e.half_spread = half_spread
+    e.best_qty = best_qty
+
+
+@kernel
+def close_order(intensity: Intensity) -> None:
+    """Counts the taker order whose trades were being merged."""
+    e = intensity[0]
+    if e.side == 0:
+        return
+    i = 0 if e.side > 0 else 1
+    excess = e.side * (e.furthest - e.reference) - e.half_spread
+    e.orders[i] += 1.0
+    if e.qty >= e.best_qty:
+        e.cleared[i] += 1.0
+    if excess >= 0.0:
+        e.beyond[i] += 1.0
+        e.excess[i] += excess
+        e.touch[i] += e.half_spread
+        e.slow_beyond += 1.0
+        e.slow_excess += excess
+    e.side = 0
+
+
+@kernel
+def decay(intensity: Intensity, params: Params, exposed_ns: int) -> None:
+    """Ages all sums by one 5 s sample, of which `exposed_ns` had a valid book."""
+    e = intensity[0]
+    p = params[0]
+    e.seconds += exposed_ns * 1e-9
+    current = 0.5 ** (SAMPLE_S / p.kappa_halflife_s)
+    for i in range(2):
+        e.orders[i] *= current
+        e.cleared[i] *= current
+        e.beyond[i] *= current
+        e.excess[i] *= current
+        e.touch[i] *= current
+    e.seconds *= current
+    slow = 0.5 ** (SAMPLE_S / p.slow_halflife_s)
+    e.slow_beyond *= slow
+    e.slow_excess *= slow
+
+
+@kernel
+def set_prior(intensity: Intensity, params: Params, spread_ticks: float) -> None:
+    """Sets the prior: the configured κ, else 1/κ = max(1 tick, 2 spreads)."""
+    p = params[0]
+    if p.kappa_prior > 0.0:
+        intensity[0].prior_ticks = 1.0 / (p.kappa_prior * p.tick)
+    else:
+        intensity[0].prior_ticks = max(1.0, 2.0 * spread_ticks)
+
+
+@kernel
+def _estimate(intensity: Intensity, params: Params, orders: float, excess: float, mid: float) -> float:
+    # the prior is so many orders with the mean excess that a geometric law of its κ has
+    weight = params[0].kappa_prior_orders
+    prior = max(intensity[0].prior_ticks, REACH_MIN_TICKS)
+    mean = (excess + weight / np.expm1(1.0 / prior)) / max(orders + weight, 1e-9)
+    kappa = np.log1p(1.0 / max(mean, 1e-9))
+    return min(max(kappa, 1.0 / (REACH_MAX * mid)), 1.0 / REACH_MIN_TICKS)
+
+
+@kernel
+def kappa(intensity: Intensity, params: Params, mid: float) -> float:
+    """The current κ of both sides together, 1/ticks, bounded (`mid` in ticks)."""
+    e = intensity[0]
+    return _estimate(intensity, params, e.beyond[0] + e.beyond[1], e.excess[0] + e.excess[1], mid)
+
+
+@kernel
+def kappa_side(intensity: Intensity, params: Params, i: int, mid: float) -> float:
+    """The current κ of one side, 1/ticks: 0 what our asks meet, 1 what our bids meet."""
+    return _estimate(intensity, params, intensity[0].beyond[i], intensity[0].excess[i], mid)
+
+
+@kernel
+def kappa_slow(intensity: Intensity, params: Params, mid: float) -> float:
+    """The slow κ̄ of both sides, 1/ticks, from which τ is found."""
+    return _estimate(intensity, params, intensity[0].slow_beyond, intensity[0].slow_excess, mid)
+
+
+@kernel
+def is_prior(intensity: Intensity, params: Params) -> bool:
+    """Whether κ is still mostly its prior."""
+    return intensity[0].beyond[0] + intensity[0].beyond[1] < params[0].kappa_prior_orders
+
+
+@kernel
+def arrival(intensity: Intensity, kappa_ticks: float) -> float:
+    """A of one side (mean of both), 1/s: the rate of fills that a quote at the reference would see.
+
+    Half a spread h away, orders reach at rate n/T; the share that clears the level fills us there.
+    """
+    e = intensity[0]
+    beyond = e.beyond[0] + e.beyond[1]
+    orders = e.orders[0] + e.orders[1]
+    rate = (beyond + 2.0) / (2.0 * (e.seconds + 1.0 / PRIOR_RATE))
+    share = (e.cleared[0] + e.cleared[1] + 5.0 * PRIOR_CLEARED) / (orders + 5.0)
+    touch = (e.touch[0] + e.touch[1]) / beyond if beyond > 0.0 else 0.0
+    return share * rate * np.exp(min(kappa_ticks * touch, 50.0))

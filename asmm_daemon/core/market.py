@@ -2,7 +2,9 @@
 
 Live and in replay the same calls make it: `on_message` for each message in order, `advance` to the
 time of each cycle. All state lies in flat records, so a checkpoint is a copy of the arrays. Times are
-`local_ns` (when the daemon saw a row), made monotone; taker orders and candles go by `exch_ns`.
+`local_ns` (when the daemon saw a row), made monotone; trades are merged to taker orders by `exch_ns`.
+Samples, seconds and minutes lie on fixed grids of that time, so more or fewer calls of `advance`
+change nothing.
 """
 
 from typing import Any, NamedTuple
@@ -10,25 +12,32 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from asmm_daemon.core.book import Book, new_book
+from asmm_daemon.core import intensity as flow
+from asmm_daemon.core import volatility as vol
+from asmm_daemon.core.book import Book, apply, is_valid, new_book
 from asmm_daemon.core.intensity import INTENSITY, Intensity
+from asmm_daemon.core.own import OWN, net_best
 from asmm_daemon.core.params import Params
-from asmm_daemon.core.volatility import VOLATILITY, Volatility
-from asmm_daemon.events import Rows
+from asmm_daemon.core.volatility import SAMPLE_NS, VOLATILITY, Volatility
+from asmm_daemon.events import FUNDING, GAP, MARK, TRADE, Rows
 from asmm_daemon.kernels import kernel
+from asmm_daemon.units import NS_PER_S
 
 TRADES = 64
 """Trades remembered."""
+SECONDS = 64
+"""One-second buckets remembered: enough for a rolling minute."""
 CANDLES = 64
 """One-minute candles remembered."""
-OWN = 32
-"""Own resting prices remembered."""
-RATE = 16
-"""Whole seconds over which changes of the best quote are counted."""
+MINUTE_NS = 60 * NS_PER_S
+MERGE_NS = 100_000_000
+"""A taker order is closed this long after its first trade was seen."""
+TYPICAL_TRADES = 500
+"""Trades over which the typical size of a trade is averaged."""
 
 MARKET = np.dtype(
     [
-        ("now_ns", np.int64),  # latest time seen
+        ("now_ns", np.int64),  # latest time seen; 0: nothing yet
         ("first_ns", np.int64),  # time of the first message
         ("book_ns", np.int64),  # time of the last book row
         ("trade_ns", np.int64),  # time of the last trade
@@ -42,34 +51,39 @@ MARKET = np.dtype(
         ("reference", np.float64),  # ticks; microprice that quotes between decisions refer to
         ("reference_before", np.float64),  # the one it replaced
         ("reference_ns", np.int64),  # venue time of the replacement
-        ("funding_rate", np.float64),  # fraction, NaN unknown
+        ("sample_ns", np.int64),  # when the next 5 s sample is due
+        ("exposed_ns", np.int64),  # time with a valid book since the last sample
+        ("funding_rate", np.float64),  # fraction; NaN unknown
         ("funding_ns", np.int64),  # when it is applied
-        ("mark", np.int64),  # mark price in ticks, 0 unknown
+        ("mark", np.int64),  # mark price in ticks; 0 unknown
         ("messages", np.int64),
         ("gaps", np.int64),
-        ("quote_changes", np.int64),  # changes of the best quote since the start
-        ("rate_second", np.int64),  # the second now being counted
-        ("rate", np.int64, (RATE,)),  # ring: changes of the best quote per second
         ("trades", np.int64),  # trades since the start
-        ("trade_time", np.int64, (TRADES,)),  # rings of trades: local ns, ticks, signed lots
-        ("trade_price", np.int64, (TRADES,)),
+        ("trade_price", np.int64, (TRADES,)),  # rings of trades: ticks, signed lots
         ("trade_qty", np.int64, (TRADES,)),
-        ("minute", np.int64),  # the minute (of the venue's clock) of the newest candle; 0: none
+        ("typical_qty", np.float64),  # slow mean of a trade's lots
+        ("second", np.int64),  # the second being counted
+        ("changes", np.int64, (SECONDS,)),  # rings of seconds: changes of the best quote
+        ("bought", np.float64, (SECONDS,)),  # lots bought by takers
+        ("sold", np.float64, (SECONDS,)),  # lots sold by takers
+        ("turnover", np.float64, (SECONDS,)),  # ticks × lots
+        ("mid_high", np.float64, (SECONDS,)),  # ticks
+        ("mid_low", np.float64, (SECONDS,)),
+        ("mid_last", np.float64, (SECONDS,)),
+        ("minute", np.int64),  # the minute of the newest candle
         ("candles", np.int64),  # candles since the start, the newest one included
-        ("open", np.float64, (CANDLES,)),  # rings of candles, ticks
-        ("high", np.float64, (CANDLES,)),
-        ("low", np.float64, (CANDLES,)),
-        ("close", np.float64, (CANDLES,)),
-        ("volume", np.float64, (CANDLES,)),  # lots
-        ("turnover", np.float64, (CANDLES,)),  # ticks × lots
-        ("owns", np.int64),
+        ("candle_open", np.float64, (CANDLES,)),  # rings of candles of trades, ticks
+        ("candle_high", np.float64, (CANDLES,)),
+        ("candle_low", np.float64, (CANDLES,)),
+        ("candle_close", np.float64, (CANDLES,)),
+        ("candle_volume", np.float64, (CANDLES,)),  # lots
+        ("owns", np.int64),  # what of ours rests
         ("own_side", np.int64, (OWN,)),
         ("own_price", np.int64, (OWN,)),
         ("own_qty", np.int64, (OWN,)),
         ("cycle_ns", np.int64),  # time of the last cycle's features; 0: none
-        ("cycle_mid", np.float64),  # mid and inventory then
+        ("cycle_mid", np.float64),  # mid in ticks and inventory in lots then
         ("cycle_lots", np.float64),
-        ("lot_size", np.float64),  # slow mean of the lots of a trade, what volumes are typical of
     ],
     align=True,
 )
@@ -98,25 +112,207 @@ def copy_market(state: MarketState) -> MarketState:
 
 
 @kernel
-def on_message(state: MarketState, params: Params, rows: Rows) -> None:
-    """Takes in one venue message: its rows, the last of which carries `last`."""
+def _new_seconds(state: MarketState, second: int) -> None:
+    m = state.market[0]
+    last = m.mid_last[m.second % SECONDS]
+    for s in range(max(m.second + 1, second - SECONDS + 1), second + 1):
+        i = s % SECONDS
+        m.changes[i] = 0
+        m.bought[i] = m.sold[i] = m.turnover[i] = 0.0
+        m.mid_high[i] = m.mid_low[i] = m.mid_last[i] = last
+    m.second = second
 
 
 @kernel
-def on_rows(state: MarketState, params: Params, rows: Rows) -> None:
-    """Takes in many messages, one after another, as `on_message` would."""
+def _new_candles(state: MarketState, minute: int) -> None:
+    m = state.market[0]
+    if m.candles > 0:
+        close = m.candle_close[m.minute % CANDLES]
+        for k in range(max(m.minute + 1, minute - CANDLES + 1), minute + 1):
+            i = k % CANDLES
+            m.candle_open[i] = m.candle_high[i] = m.candle_low[i] = m.candle_close[i] = close
+            m.candle_volume[i] = 0.0
+        m.candles += minute - m.minute
+    m.minute = minute
 
 
 @kernel
 def advance(state: MarketState, params: Params, t_ns: int) -> None:
-    """Moves time on without a message: samples, candles and merged orders that are due by then."""
+    """Moves time on without a message: samples, buckets and merged orders that are due by then."""
+    m = state.market[0]
+    if t_ns <= m.now_ns:
+        return
+    if m.now_ns == 0:
+        m.now_ns = m.first_ns = t_ns
+        m.second = t_ns // NS_PER_S
+        m.minute = t_ns // MINUTE_NS
+        m.sample_ns = (t_ns // SAMPLE_NS + 1) * SAMPLE_NS
+        return
+    e = state.intensity[0]
+    if e.side != 0 and t_ns > e.local_ns + MERGE_NS:
+        flow.close_order(state.intensity)
+    while m.sample_ns <= t_ns:
+        if m.valid:
+            m.exposed_ns += m.sample_ns - m.now_ns
+        flow.decay(state.intensity, params, m.exposed_ns)
+        m.exposed_ns = 0
+        vol.add_sample(state.volatility, params, m.mid if m.valid else np.nan)
+        m.now_ns = m.sample_ns
+        m.sample_ns += SAMPLE_NS
+    if m.valid:
+        m.exposed_ns += t_ns - m.now_ns
+    m.now_ns = t_ns
+    if t_ns // NS_PER_S != m.second:
+        _new_seconds(state, t_ns // NS_PER_S)
+        if t_ns // MINUTE_NS != m.minute:
+            _new_candles(state, t_ns // MINUTE_NS)
 
 
 @kernel
-def set_own(state: MarketState, side: int, price: int, qty: int) -> None:
-    """Says that `qty` lots of ours rest at a price (0: none), to be taken out of the book."""
+def _trade(state: MarketState, side: int, price: int, qty: int, exch_ns: int) -> None:
+    m = state.market[0]
+    i = m.trades % TRADES
+    m.trades += 1
+    m.trade_ns = m.now_ns
+    m.trade_price[i] = price
+    m.trade_qty[i] = side * qty
+    m.typical_qty += (qty - m.typical_qty) / min(m.trades, TYPICAL_TRADES)
+    j = m.second % SECONDS
+    if side > 0:
+        m.bought[j] += qty
+    elif side < 0:
+        m.sold[j] += qty
+    m.turnover[j] += float(price) * qty
+    k = m.minute % CANDLES
+    if m.candles == 0:
+        m.candles = 1
+        m.candle_open[k] = m.candle_high[k] = m.candle_low[k] = price
+        m.candle_volume[k] = 0.0
+    m.candle_high[k] = max(m.candle_high[k], price)
+    m.candle_low[k] = min(m.candle_low[k], price)
+    m.candle_close[k] = price
+    m.candle_volume[k] += qty
+    if m.valid and side != 0:
+        reference = m.reference if exch_ns > m.reference_ns else m.reference_before
+        half_spread = 0.5 * (m.ask - m.bid)
+        best_qty = m.ask_qty if side > 0 else m.bid_qty
+        flow.add_trade(
+            state.intensity, side, price, qty, exch_ns, m.now_ns, reference, half_spread, best_qty
+        )
 
 
 @kernel
-def clear_own(state: MarketState) -> None:
+def _refresh(state: MarketState, params: Params, exch_ns: int) -> None:
+    # reads the top of the book anew, own quantity taken out
+    m = state.market[0]
+    m.valid = is_valid(state.book)
+    if not m.valid:
+        return
+    bid, bid_qty = net_best(state.book, state.market, 1)
+    ask, ask_qty = net_best(state.book, state.market, -1)
+    if bid_qty <= 0 or ask_qty <= 0:
+        m.valid = False
+        return
+    if bid == m.bid and ask == m.ask and bid_qty == m.bid_qty and ask_qty == m.ask_qty:
+        return
+    m.bid, m.bid_qty, m.ask, m.ask_qty = bid, bid_qty, ask, ask_qty
+    m.mid = 0.5 * (bid + ask)
+    m.micro = bid + (ask - bid) * (bid_qty / (bid_qty + ask_qty))
+    i = m.second % SECONDS
+    m.changes[i] += 1
+    if m.mid_last[i] == 0.0:
+        m.mid_high[:] = m.mid_low[:] = m.mid_last[:] = m.mid
+    m.mid_last[i] = m.mid
+    m.mid_high[i] = max(m.mid_high[i], m.mid)
+    m.mid_low[i] = min(m.mid_low[i], m.mid)
+    if m.reference == 0.0:
+        m.reference = m.reference_before = m.micro
+        flow.set_prior(state.intensity, params, float(ask - bid))
+    elif moved(params, m.micro, m.reference):
+        if exch_ns > m.reference_ns:
+            m.reference_before = m.reference
+            m.reference_ns = exch_ns
+        m.reference = m.micro
+
+
+@kernel
+def moved(params: Params, micro: float, reference: float) -> bool:
+    """Whether the microprice left the reference by more than requote_bps, at least a tick (in ticks)."""
+    return abs(micro - reference) > max(1.0, params[0].requote_bps * 1e-4 * reference)
+
+
+@kernel
+def _message(state: MarketState, params: Params, rows: Rows, start: int, stop: int) -> None:
+    m = state.market[0]
+    advance(state, params, rows[stop - 1].local_ns)
+    booked = False
+    exch_ns = rows[start].exch_ns
+    for i in range(start, stop):
+        row = rows[i]
+        kind = row.kind
+        if kind == TRADE:
+            exch_ns = max(exch_ns, row.exch_ns)
+            _trade(state, row.side, row.price, row.qty, row.exch_ns)
+        elif kind == FUNDING:
+            m.funding_rate = row.price * 1e-8
+            m.funding_ns = row.exch_ns
+        elif kind == MARK:
+            m.mark = row.price
+        else:
+            exch_ns = max(exch_ns, row.exch_ns)
+            apply(state.book, kind, row.side, row.price, row.qty)
+            booked = True
+            if kind == GAP:
+                m.gaps += 1
+    if booked:
+        m.book_ns = m.now_ns
+        _refresh(state, params, exch_ns)
+    m.messages += 1
+
+
+@kernel
+def on_message(state: MarketState, params: Params, rows: Rows) -> None:
+    """Takes in one venue message: its rows, in order, all of them."""
+    if rows.size > 0:
+        _message(state, params, rows, 0, rows.size)
+
+
+@kernel
+def on_rows(state: MarketState, params: Params, rows: Rows) -> None:
+    """Takes in many messages, each ending with a row that carries `last`, as `on_message` would."""
+    start = 0
+    for i in range(rows.size):
+        if rows[i].last:
+            _message(state, params, rows, start, i + 1)
+            start = i + 1
+
+
+@kernel
+def set_own(state: MarketState, params: Params, side: int, price: int, qty: int) -> None:
+    """Says that `qty` lots of ours rest at a price (0: none), to be taken out of the book.
+
+    Beyond OWN prices the excess is left in. The top of the book is read anew.
+    """
+    m = state.market[0]
+    at = m.owns
+    for i in range(m.owns):
+        if m.own_side[i] == side and m.own_price[i] == price:
+            at = i
+            break
+    if qty > 0 and at < OWN:
+        m.own_side[at], m.own_price[at], m.own_qty[at] = side, price, qty
+        m.owns = max(m.owns, at + 1)
+    elif qty <= 0 and at < m.owns:
+        m.owns -= 1
+        last = m.owns
+        m.own_side[at], m.own_price[at] = m.own_side[last], m.own_price[last]
+        m.own_qty[at] = m.own_qty[last]
+    _refresh(state, params, m.reference_ns)
+
+
+@kernel
+def clear_own(state: MarketState, params: Params) -> None:
     """Says that nothing of ours rests."""
+    m = state.market[0]
+    m.owns = 0
+    _refresh(state, params, m.reference_ns)

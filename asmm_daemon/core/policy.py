@@ -13,7 +13,7 @@ class Action(NamedTuple):
 
     gamma: float
     skew: float
-    index: int
+    index: int  # type: ignore[assignment]  # the shared interface fixes this name
 
 
 class Policy(Protocol):
