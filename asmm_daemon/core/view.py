@@ -25,6 +25,7 @@ class MarketCounts:
     """Session totals of one market; seconds are venue seconds."""
 
     cycles: int = 0
+    cycles_late: int = 0
     cycles_skipped: int = 0
     active_s: float = 0.0
     healthy_s: float = 0.0

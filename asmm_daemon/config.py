@@ -1,0 +1,285 @@
+"""The configuration: `config.toml`, then the environment, then `--set`, validated as a whole.
+
+Unknown keys, wrong types and values out of range are errors that name the key, the value and what
+would be right. Keys come from the environment or a systemd credentials folder alone.
+"""
+
+import difflib
+import hashlib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import orjson
+import platformdirs
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from asmm_daemon.config_sections import Account, Demo, Limits, Log, Policy, Quoting, Service, VenueSection
+from asmm_daemon.errors import ConfigError
+
+Mode = Literal["demo", "paper", "testnet", "live"]
+DEFAULT_PATH = Path("config.toml")
+
+
+class Market(BaseModel):
+    """One `[[market]]` table: a symbol, and what differs from the common sections."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    symbol: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,30}$")]
+    quoting: Quoting = Quoting()
+    limits: Limits = Limits()
+    policy: Policy = Policy()
+
+
+class Config(BaseSettings):
+    """Everything the owner decides. Frozen: a reload makes a new one."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="ASMM_", env_nested_delimiter="__", env_ignore_empty=True
+    )
+    mode: Mode = "demo"
+    state_dir: str = ""
+    venue: VenueSection = VenueSection()
+    demo: Demo = Demo()
+    account: Account
+    quoting: Quoting = Quoting()
+    limits: Limits = Limits()
+    policy: Policy = Policy()
+    service: Service = Service()
+    log: Log = Log()
+    market: Annotated[tuple[Market, ...], Field(min_length=1)]
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 (pydantic calls with these names)
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment stands above the file; `--set` is merged into what the file said."""
+        return (env_settings, init_settings)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _markets_inherit(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Each market starts from the common sections."""
+        markets = data.get("market")
+        if not isinstance(markets, (list, tuple)):
+            return data
+        merged = []
+        for market in markets:
+            full = dict(market) if isinstance(market, Mapping) else market
+            if isinstance(full, dict):
+                for name in ("quoting", "limits", "policy"):
+                    common, own = data.get(name, {}), full.get(name, {})
+                    if isinstance(common, Mapping) and isinstance(own, Mapping):
+                        known = {key: value for key, value in common.items() if key in _SECTIONS[name]}
+                        full[name] = {**known, **own}
+            merged.append(full)
+        return {**data, "market": merged}
+
+    @field_validator("market")
+    @classmethod
+    def _symbols_once(cls, markets: tuple[Market, ...]) -> tuple[Market, ...]:
+        symbols = [market.symbol for market in markets]
+        if len(set(symbols)) != len(symbols):
+            raise ValueError("a symbol stands twice; each [[market]] needs its own")
+        return markets
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.demo.speed != 1 and not self.on_loopback:
+            raise ValueError(
+                f"demo.speed = {self.demo.speed:g}: only a venue on loopback can be scaled; use 1"
+            )
+        if (self.venue.rest_url == "") != (self.venue.ws_url == ""):
+            raise ValueError("venue.rest_url and venue.ws_url: set both, or neither")
+        return self
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether every address of the venue is on this machine."""
+        if self.embedded:
+            return True
+        urls = (self.venue.rest_url, self.venue.ws_url)
+        hosts = ("://127.0.0.1", "://localhost", "://[::1]")
+        return all(any(host in url for host in hosts) for url in urls)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether `asmm run` starts the embedded exchange itself."""
+        return self.mode in ("demo", "paper") and not self.venue.rest_url
+
+    @property
+    def state_path(self) -> Path:
+        """Where journal, latch and lock live."""
+        if self.state_dir:
+            return Path(self.state_dir).expanduser()
+        return Path(platformdirs.user_state_dir("asmm")) / f"{self.mode}-{self.venue.name}"
+
+    def public(self) -> dict[str, Any]:
+        """The effective values without secrets (there are none in here by construction)."""
+        return self.model_dump(mode="json")
+
+    def sha256(self) -> str:
+        """Hash of the effective values."""
+        return hashlib.sha256(orjson.dumps(self.public(), option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+_SECTIONS = {
+    "quoting": frozenset(Quoting.model_fields),
+    "limits": frozenset(Limits.model_fields),
+    "policy": frozenset(Policy.model_fields),
+}
+
+
+class Keys(BaseModel):
+    """The venue's API key and secret. Their values never leave SecretStr but for signing."""
+
+    model_config = ConfigDict(frozen=True)
+    key: SecretStr
+    secret: SecretStr
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """Reads, merges and validates. Raises ConfigError with every problem found."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no configuration at {path}; copy the project's config.toml there") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    for override in overrides:
+        _override(data, override)
+    try:
+        return Config(**data)
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{path}: {line}" for line in _explain(error))) from None
+
+
+def _override(data: dict[str, Any], override: str) -> None:
+    name, equals, text = override.partition("=")
+    keys = name.strip().split(".")
+    if not equals or not all(keys):
+        raise ConfigError(f"--set {override}: write KEY=VALUE, for example quoting.gamma=0.2")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    node: Any = data
+    for key, following in zip(keys, [*keys[1:], None], strict=True):
+        if isinstance(node, list):
+            if not key.isdigit() or int(key) >= len(node):
+                raise ConfigError(
+                    f"--set {override}: {key} is no index into {len(node)} tables; the first is 0"
+                )
+            if following is None:
+                node[int(key)] = value
+                return
+            node = node[int(key)]
+        elif following is None:
+            node[key] = value
+        else:
+            node = node.setdefault(key, {})
+        if following is not None and not isinstance(node, (dict, list)):
+            raise ConfigError(f"--set {override}: {key} is a value, not a section")
+
+
+def _explain(error: ValidationError) -> Iterable[str]:
+    seen = set()
+    items = error.errors()
+    inside_markets = any(item["loc"][:1] == ("market",) and len(item["loc"]) > 1 for item in items)
+    for item in items:
+        place = [str(part) for part in item["loc"]]
+        if place == ["market"] and inside_markets:
+            continue
+        if len(place) > 2 and place[0] == "market" and (place[2], place[-1]) in seen:
+            continue
+        seen.add((place[0], place[-1]) if place else ("", ""))
+        name = ".".join(place) or "configuration"
+        if item["type"] == "extra_forbidden":
+            close = difflib.get_close_matches(place[-1], _known_keys(place), n=1)
+            yield f"{name} = {_short(item['input'])}: unknown key" + (
+                f"; did you mean {close[0]}?" if close else ""
+            )
+        elif item["type"] == "missing":
+            yield f"{name}: missing, and it has no default"
+        elif item["type"] == "value_error":
+            yield (f"{name}: " if place else "") + str(item["ctx"]["error"])
+        else:
+            message = item["msg"][0].lower() + item["msg"][1:]
+            yield f"{name} = {_short(item['input'])}: {message}"
+
+
+def _known_keys(place: Sequence[str]) -> list[str]:
+    fields: Mapping[str, Any] = Config.model_fields
+    for part in place[:-1]:
+        if part.isdigit():
+            continue
+        annotation = Market if part == "market" else fields[part].annotation if part in fields else None
+        fields = getattr(annotation, "model_fields", {})
+    return list(fields)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def keys(config: Config, environ: Mapping[str, str] | None = None) -> Keys:
+    """The keys from the environment or `$CREDENTIALS_DIRECTORY`; the embedded exchange has its own.
+
+    Raises:
+        ConfigError: a mode that needs keys has none, or only one of the two.
+    """
+    environ = os.environ if environ is None else environ
+    found = {}
+    for name in ("ASMM_API_KEY", "ASMM_API_SECRET"):
+        value = environ.get(name, "")
+        folder = environ.get("CREDENTIALS_DIRECTORY", "")
+        if not value and folder and (Path(folder) / name).is_file():
+            value = (Path(folder) / name).read_text(encoding="utf-8").strip()
+        found[name] = value
+    missing = [name for name, value in found.items() if not value]
+    if config.embedded or (missing and config.mode in ("demo", "paper")):
+        return Keys(key=SecretStr("KEY"), secret=SecretStr("SECRET"))
+    if missing:
+        raise ConfigError(
+            f"mode = {config.mode!r} needs {' and '.join(missing)}: set them in the environment, "
+            "or as systemd credentials of those names"
+        )
+    return Keys(key=SecretStr(found["ASMM_API_KEY"]), secret=SecretStr(found["ASMM_API_SECRET"]))
+
+
+def difference(before: Config, after: Config) -> dict[str, tuple[Any, Any]]:
+    """Every setting that differs, by dotted name: (old, new)."""
+    old, new = dict(_flat("", before.public())), dict(_flat("", after.public()))
+    names = sorted(old.keys() | new.keys())
+    return {name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)}
+
+
+def _flat(prefix: str, value: Any) -> Iterable[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        items: Iterable[tuple[Any, Any]] = value.items()
+    elif isinstance(value, (list, tuple)):
+        items = enumerate(value)
+    else:
+        yield prefix, value
+        return
+    for key, item in items:
+        yield from _flat(f"{prefix}.{key}" if prefix else str(key), item)

@@ -1,0 +1,180 @@
+"""The journal: what must survive a crash, in SQLite (WAL, synchronous=FULL), written by one thread.
+
+`write` answers only when its records are on disk, so that an intent is durable before its request
+leaves. Writes that wait together share one transaction.
+"""
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from asmm_daemon.clock import wall_ns
+from asmm_daemon.core.records import Record, RecordKind
+from asmm_daemon.errors import StateError
+
+_SCHEMA = """
+create table if not exists sessions (
+    epoch integer primary key autoincrement,
+    started_wall_ns integer not null, ended_wall_ns integer,
+    mode text not null, venue text not null, symbols text not null,
+    config_sha256 text not null, model_sha256 text not null, exit text
+);
+create table if not exists records (
+    seq integer primary key autoincrement,
+    epoch integer not null references sessions(epoch),
+    wall_ns integer not null, t_ns integer not null,
+    kind text not null, symbol text not null, key text not null, data text not null
+);
+create unique index if not exists intent_once on records(key) where kind = 'intent';
+create unique index if not exists fill_once on records(symbol, key) where kind = 'fill';
+create index if not exists by_kind on records(kind, seq);
+"""
+FILE_NAME = "journal.sqlite"
+
+
+@dataclass(slots=True)
+class _Batch:
+    records: Sequence[Record]
+    done: asyncio.Future[None]
+    loop: asyncio.AbstractEventLoop
+
+
+class Journal:
+    """Opens (or makes) the journal in a state folder and begins a session in it.
+
+    Raises:
+        StateError: the folder or file cannot be written, or the file is damaged.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        mode: str,
+        venue: str,
+        symbols: Sequence[str],
+        config_sha256: str,
+        model_sha256: str,
+    ) -> None:
+        self.path = folder / FILE_NAME
+        self._queue: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
+        self.failure: str | None = None
+        try:
+            self._db = _connect(self.path)
+            with self._db:
+                cursor = self._db.execute(
+                    "insert into sessions"
+                    " (started_wall_ns, mode, venue, symbols, config_sha256, model_sha256)"
+                    " values (?, ?, ?, ?, ?, ?)",
+                    (wall_ns(), mode, venue, " ".join(symbols), config_sha256, model_sha256),
+                )
+            self.epoch = int(cursor.lastrowid or 0)
+        except sqlite3.Error as error:
+            raise StateError(
+                f"journal {self.path} cannot be used: {error}; is the folder writable, the file whole?"
+            ) from None
+        self.path.chmod(0o600)
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    def records(self) -> Iterator[Record]:
+        """Every record that rebuilds the state, oldest first (decisions' explanations left out)."""
+        return read(self.path)
+
+    async def write(self, records: Sequence[Record]) -> None:
+        """Returns once the records are on disk. Raises StateError when they cannot be written."""
+        if not records:
+            return
+        loop = asyncio.get_running_loop()
+        batch = _Batch(records, loop.create_future(), loop)
+        self._queue.put(batch)
+        await batch.done
+
+    async def close(self, exit_reason: str) -> None:
+        """Ends the session's row and closes the file once everything queued is written."""
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+        with contextlib.suppress(sqlite3.Error):
+            with self._db:
+                self._db.execute(
+                    "update sessions set ended_wall_ns = ?, exit = ? where epoch = ?",
+                    (wall_ns(), exit_reason, self.epoch),
+                )
+            self._db.execute("pragma wal_checkpoint(truncate)")
+        self._db.close()
+
+    def _run(self) -> None:
+        open_ = True
+        while open_:
+            batches = []
+            item = self._queue.get()
+            while True:
+                if item is None:
+                    open_ = False
+                else:
+                    batches.append(item)
+                try:
+                    item = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+            self._commit(batches)
+
+    def _commit(self, batches: Sequence[_Batch]) -> None:
+        rows = [_row(self.epoch, record) for batch in batches for record in batch.records]
+        failure: StateError | None = None
+        try:
+            with self._db:
+                self._db.executemany(
+                    "insert or ignore into records (epoch, wall_ns, t_ns, kind, symbol, key, data)"
+                    " values (?, ?, ?, ?, ?, ?, ?)",
+                    rows,
+                )
+        except sqlite3.Error as error:
+            failure = StateError(f"journal {self.path} cannot be written: {error}")
+            self.failure = str(failure)
+        for batch in batches:
+            with contextlib.suppress(RuntimeError):  # the loop ended while the disk was slow
+                batch.loop.call_soon_threadsafe(_resolve, batch.done, failure)
+
+
+def _resolve(done: asyncio.Future[None], failure: StateError | None) -> None:
+    if done.done():
+        return
+    if failure is None:
+        done.set_result(None)
+    else:
+        done.set_exception(failure)
+
+
+def _row(epoch: int, record: Record) -> tuple[int, int, int, str, str, str, str]:
+    data = orjson.dumps(record.data, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+    return (epoch, wall_ns(), record.t_ns, record.kind.value, record.symbol, record.key, data)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, check_same_thread=False, isolation_level="IMMEDIATE")
+    db.execute("pragma journal_mode = wal")
+    db.execute("pragma synchronous = full")
+    db.executescript(_SCHEMA)
+    return db
+
+
+def read(path: Path) -> Iterator[Record]:
+    """Reads a journal from outside: every record but the explanations, oldest first."""
+    try:
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        with contextlib.closing(db):
+            for t_ns, kind, symbol, key, data in db.execute(
+                "select t_ns, kind, symbol, key, data from records where kind != ? order by seq",
+                (RecordKind.EXPLAIN.value,),
+            ):
+                yield Record(RecordKind(kind), t_ns, symbol, key, orjson.loads(data))
+    except (sqlite3.Error, ValueError) as error:
+        raise StateError(f"journal {path} cannot be read: {error}") from None

@@ -1,0 +1,132 @@
+"""The state folder: one daemon at a time, and the halt latch that outlives everything.
+
+The latch is a file of its own beside the journal: a journal that was lost must not end a halt.
+"""
+
+import fcntl
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+import orjson
+
+from asmm_daemon.clock import wall_ns
+from asmm_daemon.errors import StateError
+
+_LATCH = "halted.json"
+_LOCK = "lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Latch:
+    """Why trading halted, and when (machine's clock)."""
+
+    reason: str
+    wall_ns: int
+
+
+class StateDir:
+    """A locked state folder. Raises StateError when it cannot be used or is in use."""
+
+    def __init__(self, path: Path, *, locks: tuple[str, ...] = ()) -> None:
+        self.path = path
+        self._held: list[int] = []
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock(path / _LOCK, f"another daemon uses the state folder {path}")
+            for name in locks:
+                shared = _shared_lock_dir() / f"{name}.lock"
+                self._lock(shared, f"another daemon trades {name} with this key")
+        except OSError as error:
+            self.close()
+            raise StateError(f"state folder {path} cannot be used: {error.strerror or error}") from None
+        except StateError:
+            self.close()
+            raise
+
+    def _lock(self, path: Path, busy: str) -> None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._held.append(descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+            raise StateError(f"{busy} (process {holder or 'unknown'}); stop it first") from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    @property
+    def control_socket(self) -> Path:
+        """Where a running daemon answers `status` and `resume`."""
+        return self.path / "control.sock"
+
+    def latch(self) -> Latch | None:
+        """The halt that is in force, if any."""
+        return read_latch(self.path)
+
+    def set_latch(self, reason: str) -> None:
+        """Halts until `clear_latch`; on disk before this returns."""
+        write_latch(self.path, Latch(reason, wall_ns()))
+
+    def clear_latch(self) -> None:
+        """Ends the halt."""
+        clear_latch(self.path)
+
+    def close(self) -> None:
+        """Gives the locks back."""
+        while self._held:
+            os.close(self._held.pop())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _shared_lock_dir() -> Path:
+    """One place a user for locks that hold whatever the state folder is."""
+    path = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp") / f"asmm-{os.getuid()}"  # noqa: S108 (locks only)
+    path.mkdir(mode=0o700, exist_ok=True)
+    if path.stat().st_uid != os.getuid():
+        raise StateError(f"{path} belongs to another user")
+    return path
+
+
+def read_latch(folder: Path) -> Latch | None:
+    """The latch in a state folder. An unreadable one counts as a halt: fail closed."""
+    try:
+        return Latch(**orjson.loads((folder / _LATCH).read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        return Latch(f"the latch file cannot be read: {error}", 0)
+
+
+def write_latch(folder: Path, latch: Latch) -> None:
+    """Writes the latch atomically and durably."""
+    target, draft = folder / _LATCH, folder / f"{_LATCH}.new"
+    try:
+        with draft.open("wb") as file:
+            file.write(orjson.dumps(asdict(latch)))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+        _sync(folder)
+    except OSError as error:
+        raise StateError(f"the halt latch in {folder} cannot be written: {error.strerror}") from None
+
+
+def clear_latch(folder: Path) -> None:
+    """Removes the latch durably."""
+    (folder / _LATCH).unlink(missing_ok=True)
+    _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
