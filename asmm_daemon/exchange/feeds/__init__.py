@@ -1,0 +1,1 @@
+"""Order flow of the embedded exchange: synthetic, replayed, mirrored."""

@@ -1,0 +1,62 @@
+"""Builds a feed from its name: `synthetic`, `replay:PATH`, `mirror`, or several joined by `;`."""
+
+from urllib.parse import parse_qs
+
+from asmm_daemon.errors import ConfigError
+from asmm_daemon.exchange.feeds.base import Feed, MergedFeed, Stream, check_symbols
+from asmm_daemon.exchange.feeds.markets import listed
+from asmm_daemon.exchange.feeds.replay import ReplayStream
+from asmm_daemon.tape.load import open_all
+from asmm_daemon.units import Product
+
+_OPTIONS = ("as", "symbol")
+
+
+def make_feed(spec: str, product: Product, start_ns: int, seed: int, *, loop: bool = False) -> Feed:
+    """The feed that `spec` names.
+
+    Args:
+        spec: `synthetic`, `synthetic:SYMBOL,SYMBOL`, `replay:PATH,PATH` (each PATH a file or folder, with
+            `?symbol=RECORDED` to choose one market of it and `?as=SYMBOL` to list it under another name),
+            `mirror:SYMBOL,SYMBOL`; several kinds joined by `;`.
+        product: the venue's product; recordings of the same kind (spot or perpetual) are preferred.
+        start_ns: venue time at which the feed begins.
+        seed: of the synthetic feed.
+        loop: let recordings start over.
+
+    Raises:
+        ConfigError: the name is not one of these, or two markets would have one symbol.
+        TapeError: a recording cannot be read.
+    """
+    streams: list[Stream] = []
+    for item in spec.split(";"):
+        kind, _, rest = item.partition(":")
+        if kind == "replay" and rest:
+            for path in rest.split(","):
+                streams += _replayed(path, product, start_ns, loop=loop)
+        else:
+            raise ConfigError(f"feed {item!r}: expected synthetic, replay:PATH or mirror")
+    check_symbols([stream.instrument for stream in streams])
+    return MergedFeed(streams)
+
+
+def _replayed(text: str, product: Product, start_ns: int, *, loop: bool) -> list[Stream]:
+    path, _, query = text.partition("?")
+    options = {key: values[0] for key, values in parse_qs(query).items()}
+    unknown = [key for key in options if key not in _OPTIONS]
+    if unknown:
+        raise ConfigError(
+            f"feed replay:{text}: unknown option {unknown[0]!r}; there are {', '.join(_OPTIONS)}"
+        )
+    sources = open_all(path)
+    if "symbol" in options:
+        sources = [source for source in sources if source.info.symbol == options["symbol"]]
+        if not sources:
+            raise ConfigError(f"feed replay:{text}: {path} holds no {options['symbol']}")
+    spot = product in ("binance", "bybit-spot")
+    alike = [source for source in sources if source.info.is_spot == spot]
+    sources = alike or sources
+    name = options.get("as")
+    if name and len(sources) > 1:
+        raise ConfigError(f"feed replay:{text}: 'as' needs one market; choose it with 'symbol'")
+    return [ReplayStream(s, listed(product, s.info, name), start_ns, loop=loop) for s in sources]

@@ -1,0 +1,171 @@
+"""The project's own recordings: Parquet, format `asmm-tape/1`, integer ticks and lots.
+
+The columns are those of `events.ROW`. The key `asmm` of the file's metadata says which market and
+grid they belong to, which source files they came from and what had to be repaired.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from asmm_daemon.errors import TapeError
+from asmm_daemon.events import ROW, Rows
+from asmm_daemon.tape.columns import FORMAT, Source, TapeInfo, empty_rows, validate
+from asmm_daemon.units import PRODUCTS, wire
+
+KEY = b"asmm"
+_TYPES = {
+    "exch_ns": pa.int64(),
+    "local_ns": pa.int64(),
+    "kind": pa.uint8(),
+    "side": pa.int8(),
+    "price": pa.int64(),
+    "qty": pa.int64(),
+    "id": pa.int64(),
+    "last": pa.bool_(),
+}
+SCHEMA = pa.schema([pa.field(name, kind, nullable=False) for name, kind in _TYPES.items()])
+_ROWS_A_BATCH = 262_144
+
+
+@dataclass(frozen=True, slots=True)
+class TapeMeta:
+    """What a file says of itself."""
+
+    info: TapeInfo
+    sources: tuple[tuple[str, str], ...]  # file name, sha256
+    rows: int
+    start_ns: int
+    end_ns: int
+    quality: dict[str, int]
+
+
+class TapeWriter:
+    """Writes chunks to a file as they come. The file appears under its name only when closed.
+
+    Use it as a context manager: leaving it by an exception removes what was written.
+    """
+
+    def __init__(self, path: Path, info: TapeInfo, sources: tuple[Path, ...] = ()) -> None:
+        self._path = path
+        self._partial = path.with_name(path.name + ".partial")
+        self._info = info
+        self._sources = [{"file": source.name, "sha256": sha256(source)} for source in sources]
+        self._writer = pq.ParquetWriter(self._partial, SCHEMA, compression="zstd")
+        self._rows = 0
+        self._start_ns = self._end_ns = 0
+
+    def write(self, rows: Rows) -> None:
+        """Appends rows of whole messages. Raises TapeError when they break the format's rules."""
+        if not rows.size:
+            return
+        validate(rows, str(self._path), self._rows)
+        if self._rows == 0:
+            self._start_ns = int(rows["local_ns"][0])
+        elif rows["local_ns"][0] < self._end_ns:
+            raise TapeError(f"{self._path}: row {self._rows + 1} has local_ns that runs backwards")
+        self._end_ns = int(rows["local_ns"][-1])
+        self._rows += rows.size
+        columns = [pa.array(np.ascontiguousarray(rows[name]), kind) for name, kind in _TYPES.items()]
+        self._writer.write_table(pa.table(columns, schema=SCHEMA))
+
+    def close(self, quality: dict[str, int]) -> None:
+        """Writes the metadata and gives the file its name."""
+        info = self._info
+        meta = {
+            "format": FORMAT, "venue": info.venue, "product": info.product, "symbol": info.symbol,
+            "base": info.base, "quote": info.quote, "tick": wire(info.tick), "lot": wire(info.lot),
+            "min_notional": wire(info.min_notional), "sources": self._sources, "rows": self._rows,
+            "start_ns": self._start_ns, "end_ns": self._end_ns, "quality": quality,
+        }  # fmt: skip
+        self._writer.add_key_value_metadata({KEY.decode(): orjson.dumps(meta).decode()})
+        self._writer.close()
+        self._partial.replace(self._path)
+
+    def abandon(self) -> None:
+        """Removes what was written."""
+        self._writer.close()
+        self._partial.unlink(missing_ok=True)
+
+
+def write_source(path: Path, source: Source) -> TapeMeta:
+    """Converts a whole recording to one file and returns its metadata. Raises TapeError."""
+    writer = TapeWriter(path, source.info, source.files)
+    try:
+        for tape in source:
+            writer.write(tape.rows)
+    except BaseException:
+        writer.abandon()
+        raise
+    writer.close(source.quality.as_dict())
+    return read_meta(path)
+
+
+def read_meta(path: Path) -> TapeMeta:
+    """A file's metadata. Raises TapeError when it is missing, of another format or incomplete."""
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowException, OSError) as error:
+        raise TapeError(f"{path}: row 1: not a readable Parquet file ({error})") from None
+    raw = (schema.metadata or {}).get(KEY)
+    if raw is None:
+        raise TapeError(f"{path}: row 1: no {KEY.decode()!r} key, so not an {FORMAT} recording")
+    if schema.names != list(_TYPES) or any(schema.field(n).type != t for n, t in _TYPES.items()):
+        raise TapeError(f"{path}: row 1: columns {schema.names} are not those of {FORMAT}")
+    try:
+        return _meta(orjson.loads(raw))
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, InvalidOperation) as error:
+        raise TapeError(f"{path}: row 1: the {KEY.decode()!r} key is damaged ({error})") from None
+
+
+def _meta(raw: dict[str, Any]) -> TapeMeta:
+    if raw["format"] != FORMAT:
+        raise ValueError(f"format {raw['format']!r}, expected {FORMAT!r}")
+    if raw["product"] not in PRODUCTS:
+        raise ValueError(f"product {raw['product']!r}")
+    steps = [Decimal(raw[name]) for name in ("tick", "lot", "min_notional")]
+    if not all(step.is_finite() for step in steps) or min(steps[:2]) <= 0:
+        raise ValueError(f"grid {steps}")
+    info = TapeInfo(raw["venue"], raw["product"], raw["symbol"], raw["base"], raw["quote"], *steps)
+    sources = tuple((item["file"], item["sha256"]) for item in raw["sources"])
+    return TapeMeta(
+        info, sources, int(raw["rows"]), int(raw["start_ns"]), int(raw["end_ns"]), dict(raw["quality"])
+    )
+
+
+def read_batches(path: Path) -> Iterator[Rows]:
+    """Rows of a file, whole messages at a time. Raises TapeError when rows are damaged or missing."""
+    meta = read_meta(path)
+    left = np.zeros(0, ROW)
+    done = 0
+    try:
+        for batch in pq.ParquetFile(path).iter_batches(_ROWS_A_BATCH):
+            rows = empty_rows(batch.num_rows)
+            for name in _TYPES:
+                rows[name] = batch.column(name).to_numpy(zero_copy_only=False)
+            rows = np.concatenate([left, rows]) if left.size else rows
+            ends = np.flatnonzero(rows["last"])
+            whole = int(ends[-1]) + 1 if ends.size else 0
+            left = rows[whole:]
+            if whole:
+                validate(rows[:whole], str(path), done)
+                done += whole
+                yield rows[:whole]
+    except (pa.ArrowException, OSError) as error:
+        raise TapeError(f"{path}: row {done + 1}: damaged data ({error})") from None
+    if left.size or done != meta.rows:
+        raise TapeError(f"{path}: row {done + left.size}: {meta.rows} rows of whole messages expected")
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
