@@ -266,6 +266,11 @@ def keys(config: Config, environ: Mapping[str, str] | None = None) -> Keys:
     return Keys(key=SecretStr(found["ASMM_API_KEY"]), secret=SecretStr(found["ASMM_API_SECRET"]))
 
 
+def fingerprint(keys: Keys) -> str:
+    """A short name for an account that tells nothing about its key."""
+    return hashlib.sha256(b"asmm-account:" + keys.key.get_secret_value().encode()).hexdigest()[:12]
+
+
 def difference(before: Config, after: Config) -> dict[str, tuple[Any, Any]]:
     """Every setting that differs, by dotted name: (old, new)."""
     old, new = dict(_flat("", before.public())), dict(_flat("", after.public()))

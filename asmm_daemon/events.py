@@ -239,6 +239,19 @@ class Snapshot(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class History(Event):
+    """The venue's recent past, from which the estimators start.
+
+    `candles`: (n, 6) int64, oldest first: open time in ns; open, high, low, close in ticks; lots.
+    `trades`: TRADE rows, oldest first, each with `last`.
+    """
+
+    m: int
+    candles: NDArray[np.int64]
+    trades: Rows
+
+
+@dataclass(frozen=True, slots=True)
 class CycleTick(Event):
     """The quote cycle's drift-free clock; `skipped` cycles were late and left out."""
 

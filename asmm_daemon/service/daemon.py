@@ -15,7 +15,6 @@ from asmm_daemon import log
 from asmm_daemon.clock import Clock, mono_ns
 from asmm_daemon.core.engine import Engine
 from asmm_daemon.core.records import Record, RecordKind
-from asmm_daemon.core.view import EngineView
 from asmm_daemon.errors import AsmmError, StateError
 from asmm_daemon.events import Amend, Command, CycleTick, Event, Operator, Place, WatchTick
 from asmm_daemon.service.cadence import beats
@@ -72,9 +71,9 @@ class Daemon:
         self._exit = "signal"
         self._outbox: list[tuple[list[Record], list[Command]]] = []
         self._wake = asyncio.Event()
+        self._differences: list[str] = []
         self._in_flight: set[asyncio.Task[None]] = set()
         self.feed = guard(self._feed, self._on_engine_failure)
-        self._latest: EngineView | None = None
 
     # what the outside may ask ------------------------------------------------------------------
 
@@ -84,10 +83,6 @@ class Daemon:
             self._exit = exit_reason
             self.health.stopping = exit_reason
             self.stop.set()
-
-    def latest_view(self) -> EngineView | None:
-        """The engine as of the last second: what metrics and the terminal show."""
-        return self._latest
 
     def reload(self) -> None:
         """SIGHUP: swaps the configuration between two events, or keeps the old one and says why."""
@@ -102,9 +97,13 @@ class Daemon:
         self._flush()
         self.notifier.ready(self.summary_line())
 
+    def differences(self) -> list[str]:
+        """What the last reconciliation found apart."""
+        return list(self._differences)
+
     def summary_line(self) -> str:
         """One line for `systemctl status`."""
-        view = self._latest or self.engine.view()
+        view = self.health.view or self.engine.view()
         parts = [f"{m.symbol} {m.state} {m.inventory} base" for m in view.markets]
         return f"{view.state}; " + ", ".join(parts)
 
@@ -131,6 +130,8 @@ class Daemon:
     def _note(self, record: Record) -> None:
         if record.kind is RecordKind.LATCH:
             self._latch(record)
+        if record.kind is RecordKind.DIFFERENCE:
+            self._differences.append(f"{record.symbol} {record.key}: {dict(record.data)}")
         elif record.kind in (RecordKind.TRANSITION, RecordKind.DIFFERENCE, RecordKind.OPERATOR):
             _logger.info(record.kind.value, symbol=record.symbol, key=record.key, **record.data)
 
@@ -180,7 +181,7 @@ class Daemon:
             self.feed(CycleTick(self.clock.now_ns(), beat.number, beat.skipped))
             self.health.last_cycle_mono_ns = mono_ns()
             elapsed = (self.health.last_cycle_mono_ns - started) / NS_PER_S
-            view = self._latest
+            view = self.health.view
             for market in view.markets if view else ():
                 self.metrics.cycle_s.labels(market.symbol).observe(elapsed / len(view.markets))  # type: ignore[union-attr]
 
@@ -197,7 +198,7 @@ class Daemon:
         """Once a real second: the shared view, the venue's facts, and systemd's watchdog."""
         beat_s = min(1.0, self.notifier.watchdog_s / 3 or 1.0)
         while not self.stop.is_set():
-            self._latest = view = self.engine.view()
+            self.health.view = view = self.engine.view()
             self.health.budget_ratio = self.venue.budget.ratio
             for m, market in enumerate(view.markets):
                 self.health.deadman[market.symbol] = self.venue.deadman_armed(m)
@@ -343,6 +344,7 @@ class Daemon:
     async def _last_reconciliation(self) -> bool:
         """A fresh read of orders, trades, balances and positions, compared with the ledger."""
         markets = self.engine.view().markets
+        self._differences.clear()
         try:
             for m in range(len(markets)):
                 self.feed(await asyncio.wait_for(self.venue.snapshot(m), self._shutdown_s))

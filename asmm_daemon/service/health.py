@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from asmm_daemon.core.view import EngineView
 from asmm_daemon.service.cadence import LagMeter
 
 
@@ -18,5 +19,7 @@ class Health:
     deadman: dict[str, bool] = field(default_factory=dict)
     stopping: str = ""
     failure: str = ""
+    view: EngineView | None = None
+    """The engine as of the last second: what metrics and the terminal show."""
     last_cycle_mono_ns: int = 0
     last_watch_mono_ns: int = 0

@@ -178,3 +178,17 @@ def read(path: Path) -> Iterator[Record]:
                 yield Record(RecordKind(kind), t_ns, symbol, key, orjson.loads(data))
     except (sqlite3.Error, ValueError) as error:
         raise StateError(f"journal {path} cannot be read: {error}") from None
+
+
+def append(folder: Path, record: Record) -> None:
+    """Adds one record to the last session of a journal while no daemon runs."""
+    path = folder / FILE_NAME
+    try:
+        with contextlib.closing(_connect(path)) as db, db:
+            db.execute(
+                "insert into records (epoch, wall_ns, t_ns, kind, symbol, key, data)"
+                " select coalesce(max(epoch), 0), ?, ?, ?, ?, ?, ? from sessions",
+                _row(0, record)[1:],
+            )
+    except sqlite3.Error as error:
+        raise StateError(f"journal {path} cannot be written: {error}") from None

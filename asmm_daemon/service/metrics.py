@@ -41,10 +41,10 @@ _MARKET_COUNTERS: tuple[tuple[str, str, Callable[[MarketView], float]], ...] = (
 
 
 class Metrics(Collector):
-    """Everything that `/metrics` shows. `health` is the daemon's live facts, `view` its latest view."""
+    """Everything that `/metrics` shows, read from the daemon's live facts."""
 
-    def __init__(self, health: Health, view: Callable[[], EngineView | None]) -> None:
-        self._health, self._view = health, view
+    def __init__(self, health: Health) -> None:
+        self._health = health
         self.registry = CollectorRegistry()
         self.registry.register(self)
         self.cycle_s = Histogram(
@@ -95,7 +95,7 @@ class Metrics(Collector):
             "1 unless the last reload was refused",
             float(health.reload_ok),
         )
-        view = self._view()
+        view = health.view
         if view is None:
             return
         state = GaugeMetricFamily("asmm_state", "1 for the trading state in force", labels=["state"])

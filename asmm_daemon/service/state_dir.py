@@ -62,16 +62,38 @@ class StateDir:
         return self.path / "control.sock"
 
     def latch(self) -> Latch | None:
-        """The halt that is in force, if any."""
-        return read_latch(self.path)
+        """The halt that is in force, if any. An unreadable file counts as one: fail closed."""
+        try:
+            return Latch(**orjson.loads((self.path / _LATCH).read_bytes()))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError) as error:
+            return Latch(f"the latch file cannot be read: {error}", 0)
 
     def set_latch(self, reason: str) -> None:
         """Halts until `clear_latch`; on disk before this returns."""
-        write_latch(self.path, Latch(reason, wall_ns()))
+        target, draft = self.path / _LATCH, self.path / f"{_LATCH}.new"
+        try:
+            with draft.open("wb") as file:
+                file.write(orjson.dumps(asdict(Latch(reason, wall_ns()))))
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(target)
+            self._sync()
+        except OSError as error:
+            raise StateError(f"the halt latch in {self.path} cannot be written: {error.strerror}") from None
 
     def clear_latch(self) -> None:
-        """Ends the halt."""
-        clear_latch(self.path)
+        """Ends the halt, durably."""
+        (self.path / _LATCH).unlink(missing_ok=True)
+        self._sync()
+
+    def _sync(self) -> None:
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def close(self) -> None:
         """Gives the locks back."""
@@ -92,41 +114,3 @@ def _shared_lock_dir() -> Path:
     if path.stat().st_uid != os.getuid():
         raise StateError(f"{path} belongs to another user")
     return path
-
-
-def read_latch(folder: Path) -> Latch | None:
-    """The latch in a state folder. An unreadable one counts as a halt: fail closed."""
-    try:
-        return Latch(**orjson.loads((folder / _LATCH).read_bytes()))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError) as error:
-        return Latch(f"the latch file cannot be read: {error}", 0)
-
-
-def write_latch(folder: Path, latch: Latch) -> None:
-    """Writes the latch atomically and durably."""
-    target, draft = folder / _LATCH, folder / f"{_LATCH}.new"
-    try:
-        with draft.open("wb") as file:
-            file.write(orjson.dumps(asdict(latch)))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
-        _sync(folder)
-    except OSError as error:
-        raise StateError(f"the halt latch in {folder} cannot be written: {error.strerror}") from None
-
-
-def clear_latch(folder: Path) -> None:
-    """Removes the latch durably."""
-    (folder / _LATCH).unlink(missing_ok=True)
-    _sync(folder)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -111,13 +111,19 @@ def lines(summary: dict[str, Any]) -> list[str]:
     for market in summary["markets"]:
         fees = ", ".join(f"{amount} {asset}" for asset, amount in market["fees"].items()) or "none"
         text += [
-            f"{market['symbol']}: quoted both sides {market['quoted_both_share']:.1%} of "
-            f"{market['healthy_s']:.0f} healthy s, half-spread {market['half_spread_bps_mean']:.2f} bps; "
-            f"{market['orders']} orders, {market['amends']} amends, {market['cancels']} cancels",
-            f"  fills {market['fills_buy']} buy / {market['fills_sell']} sell, volume "
-            f"{market['volume_quote']} quote, fees {fees}",
-            f"  PnL net {market['pnl_net']} (realised {market['pnl_realised']}, unrealised "
-            f"{market['pnl_unrealised']}), inventory {market['inventory']}",
+            (
+                f"{market['symbol']}: quoted both sides {market['quoted_both_share']:.1%} of "
+                f"{market['healthy_s']:.0f} healthy s, half-spread {market['half_spread_bps_mean']:.2f} bps; "
+                f"{market['orders']} orders, {market['amends']} amends, {market['cancels']} cancels"
+            ),
+            (
+                f"  fills {market['fills_buy']} buy / {market['fills_sell']} sell, volume "
+                f"{market['volume_quote']} quote, fees {fees}"
+            ),
+            (
+                f"  PnL net {market['pnl_net']} (realised {market['pnl_realised']}, unrealised "
+                f"{market['pnl_unrealised']}), inventory {market['inventory']}"
+            ),
         ]
     text.append(
         f"open orders {summary['open_orders']}, unknown {summary['unknown_orders']}, ledger "

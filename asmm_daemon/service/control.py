@@ -1,0 +1,122 @@
+"""The other side of the control socket: what `asmm status`, `resume`, `pause` and `halt` do."""
+
+import http.client
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from asmm_daemon.clock import wall_ns
+from asmm_daemon.core.records import Record, RecordKind
+from asmm_daemon.errors import StateError
+from asmm_daemon.service.journal import append
+from asmm_daemon.service.state_dir import StateDir
+
+_SOCKET = "control.sock"
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=5.0)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def _ask(folder: Path, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    connection = _UnixConnection(folder / _SOCKET)
+    try:
+        connection.request(method, path, orjson.dumps(body or {}))
+        reply = connection.getresponse()
+        data = orjson.loads(reply.read())
+    except OSError as error:
+        raise StateError(
+            f"no daemon answers at {folder / _SOCKET} ({error.strerror or error}); "
+            "is it running with this configuration?"
+        ) from None
+    finally:
+        connection.close()
+    if reply.status >= 400:
+        raise StateError(str(data.get("error", data)))
+    return data
+
+
+def status(folder: Path) -> dict[str, Any]:
+    """The running daemon's status."""
+    data: dict[str, Any] = _ask(folder, "GET", "/status")
+    return data
+
+
+def operate(folder: Path, action: str, reason: str) -> str:
+    """Carries a person's word to the running daemon."""
+    return str(_ask(folder, "POST", f"/operate/{action}", {"reason": reason})["done"])
+
+
+def resume(folder: Path, reason: str) -> str:
+    """Ends a halt: through the running daemon, or in the state folder while none runs."""
+    if not reason.strip():
+        raise StateError("a reason is needed: it is written into the journal")
+    try:
+        state = StateDir(folder)
+    except StateError:
+        return operate(folder, "resume", reason)
+    with state:
+        latch = state.latch()
+        if latch is None:
+            return "nothing is halted"
+        append(folder, Record(RecordKind.OPERATOR, wall_ns(), "", "resume", {"reason": reason}))
+        state.clear_latch()
+    return f"halt ended (it was: {latch.reason})"
+
+
+def render(data: dict[str, Any], *, as_json: bool, explain: bool) -> Iterator[str]:
+    """Lines for a person, or JSON."""
+    if as_json:
+        shown = [market["explain"] for market in data["markets"]] if explain else data
+        yield orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
+        return
+    yield (
+        f"{data['state']}  equity {data['equity']}  drawdown {data['drawdown']:.2%}  "
+        f"open orders {data['open_orders']}" + (f"  ({', '.join(data['causes'])})" if data["causes"] else "")
+    )
+    for market in data["markets"]:
+        yield from _market(market)
+        if explain:
+            yield from _explain(market["explain"])
+
+
+def _market(market: dict[str, Any]) -> Iterator[str]:
+    yield (
+        f"{market['symbol']}: {market['state']}  market {market['bid']} / {market['ask']}  "
+        f"inventory {market['inventory']} of {market['inventory_limit']}  PnL net {market['pnl_net']}  "
+        f"fills {market['counts']['fills_buy']}/{market['counts']['fills_sell']}"
+    )
+    for order in market["orders"]:
+        side = "bid" if order["side"] > 0 else "ask"
+        yield f"  {side} {order['left']} @ {order['price']}  {order['state']}  {order['cid']}"
+    if market["missing"]:
+        yield f"  waiting for: {', '.join(market['missing'])}"
+    for side, reason in market["sides_off"].items():
+        yield f"  {side} off: {reason}"
+
+
+def _explain(explain: dict[str, Any] | None) -> Iterator[str]:
+    if explain is None:
+        yield "  no decision yet"
+        return
+    yield f"  decided by {explain['policy']} on {explain['trigger']}" + (
+        f", fallback: {explain['fallback']}" if explain["fallback"] else ""
+    )
+    for name, value in explain["model"].items():
+        yield f"    {name:<16} {value}"
+    if explain["clamps"]:
+        yield f"    clamps: {', '.join(explain['clamps'])}"
+    for quote in explain["quotes"]:
+        side = "bid" if quote["side"] > 0 else "ask"
+        place = f"{side} level {quote['level']}: {quote['lots']} lots at {quote['price']} ticks"
+        yield f"    {place}, {quote['action']}"

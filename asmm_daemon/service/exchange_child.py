@@ -1,0 +1,86 @@
+"""The embedded exchange as the daemon's child process, in a session of its own.
+
+Ctrl-C reaches the daemon alone, so the exchange is there until our orders are cancelled; it ends when
+the pipe to its standard input closes, however the daemon ended.
+"""
+
+import asyncio
+import sys
+from typing import Any, Self
+
+import orjson
+
+from asmm_daemon.config import Config
+from asmm_daemon.errors import VenueError
+
+_START_S = 60.0
+
+
+class ExchangeChild:
+    """An async context: the exchange runs inside it. Raises VenueError when it does not come up."""
+
+    def __init__(self, settings: Config) -> None:
+        self._settings = settings
+        self._process: asyncio.subprocess.Process | None = None
+        self.ready: dict[str, Any] = {}
+
+    @property
+    def rest_url(self) -> str:
+        """Root of its REST server."""
+        return str(self.ready["rest_url"])
+
+    @property
+    def ws_url(self) -> str:
+        """Root of its WebSocket server."""
+        return str(self.ready["ws_url"])
+
+    def _arguments(self) -> list[str]:
+        settings, demo = self._settings, self._settings.demo
+        feed = "mirror" if settings.mode == "paper" else demo.feed
+        if feed in ("synthetic", "mirror"):
+            feed += ":" + ",".join(market.symbol for market in settings.market)
+        arguments = ["--venue", settings.venue.name, "--feed", feed, "--speed", str(demo.speed)]
+        arguments += ["--seed", str(demo.seed), "--order-latency-ms", str(demo.order_latency_ms)]
+        if demo.loop:
+            arguments.append("--loop")
+        if demo.log:
+            arguments += ["--log", demo.log]
+        if demo.faults:
+            arguments += ["--faults", demo.faults]
+        return [*arguments, "--die-with-parent"]
+
+    async def __aenter__(self) -> Self:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "asmm_daemon.exchange.run",
+            *self._arguments(),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=None,
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        try:
+            line = await asyncio.wait_for(self._process.stdout.readline(), _START_S)
+            self.ready = orjson.loads(line)
+        except (TimeoutError, orjson.JSONDecodeError):
+            await self.__aexit__()
+            raise VenueError("the embedded exchange did not start; its own message stands above") from None
+        except asyncio.CancelledError:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        process = self._process
+        if process is None:
+            return
+        self._process = None
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), 5.0)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
