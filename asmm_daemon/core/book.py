@@ -4,7 +4,7 @@ A level far outside the window is left out (it cannot matter to a quote); the wi
 best prices come within a quarter of its edge. Every function is a compiled kernel on flat arrays.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,18 @@ from numpy.typing import NDArray
 from asmm_daemon.events import BBO, CLEAR, DEPTH, GAP
 from asmm_daemon.kernels import kernel
 
-NO_BID = -1
-NO_ASK = 2**62
+
+def int64(value: int) -> int:
+    """A constant that numba types as int64: a literal compiles its callee once more for each value."""
+    return cast("int", np.int64(value))
+
+
+BID = int64(1)
+ASK = int64(-1)
+NOTHING = int64(0)
+"""No lots."""
+NO_BID = int64(-1)
+NO_ASK = int64(2**62)
 
 HEAD = np.dtype(
     [
@@ -68,61 +78,66 @@ def next_level(book: Book, side: int, price: int) -> int:
 
 
 @kernel
+def _shift(cells: NDArray[np.int64], by: int) -> None:
+    """Moves every cell `by` places down (up when negative); what comes in is empty."""
+    n = cells.size
+    if by > 0:
+        for i in range(n):
+            cells[i] = cells[i + by] if i + by < n else 0
+    else:
+        for i in range(n - 1, -1, -1):
+            cells[i] = cells[i + by] if i + by >= 0 else 0
+
+
+@kernel
 def _move_window(book: Book, center: int) -> None:
     head = book.head[0]
     n = book.bids.size
     lo = max(center - n // 2, 0)
     if head.lo >= 0:
-        shift = lo - head.lo
-        for cells in (book.bids, book.asks):
-            if abs(shift) >= n:
-                cells[:] = 0
-            elif shift > 0:
-                cells[: n - shift] = cells[shift:].copy()
-                cells[n - shift :] = 0
-            elif shift < 0:
-                cells[-shift:] = cells[: n + shift].copy()
-                cells[:-shift] = 0
+        _shift(book.bids, lo - head.lo)
+        _shift(book.asks, lo - head.lo)
     head.lo = lo
     top = lo + n
     if head.bid != NO_BID and (head.bid < lo or head.bid >= top):
-        head.bid = next_level(book, 1, top)
+        head.bid = next_level(book, BID, top)
     if head.ask != NO_ASK and (head.ask < lo or head.ask >= top):
-        head.ask = next_level(book, -1, lo - 1)
+        head.ask = next_level(book, ASK, lo - 1)
+
+
+@kernel
+def _follow(book: Book, price: int) -> None:
+    """Moves the window when a new best price comes within a quarter of its edge."""
+    lo = book.head[0].lo
+    n = book.bids.size
+    i = price - lo
+    if lo < 0 or i >= n - n // 4 or (i < n // 4 and lo > 0):
+        _move_window(book, price)
 
 
 @kernel
 def set_level(book: Book, side: int, price: int, qty: int) -> None:
     """Sets the absolute quantity at a price and keeps the best prices true."""
     head = book.head[0]
-    n = book.bids.size
-    if head.lo < 0:
-        _move_window(book, price)
-    i = price - head.lo
     best = head.bid if side > 0 else head.ask
-    empty = best == NO_BID or best == NO_ASK
-    improves = empty or (price > best if side > 0 else price < best)
-    edge = n // 4
-    if qty > 0 and improves and not (edge <= i < n - edge) and (price >= n // 2 or i >= n - edge):
-        _move_window(book, price)
-        i = price - head.lo
-    if i < 0 or i >= n:
+    improves = side * (price - best) > 0
+    if improves and qty > 0:
+        _follow(book, price)
+    i = price - head.lo
+    if i < 0 or i >= book.bids.size:
         head.dropped += 1
         return
+    cells = book.bids if side > 0 else book.asks
+    cells[i] = qty
+    if qty > 0:
+        if improves:
+            best = price
+    elif price == best:
+        best = next_level(book, side, price)
     if side > 0:
-        book.bids[i] = qty
-        if qty > 0:
-            if price > head.bid:
-                head.bid = price
-        elif price == head.bid:
-            head.bid = next_level(book, 1, price)
+        head.bid = best
     else:
-        book.asks[i] = qty
-        if qty > 0:
-            if price < head.ask:
-                head.ask = price
-        elif price == head.ask:
-            head.ask = next_level(book, -1, price)
+        head.ask = best
 
 
 @kernel
@@ -136,9 +151,9 @@ def match_level(book: Book, side: int, price: int, qty: int) -> int:
     set_level(book, side, price, qty)
     if head.bid >= head.ask:
         if side > 0:
-            head.ask = next_level(book, -1, head.bid)
+            head.ask = next_level(book, ASK, head.bid)
         else:
-            head.bid = next_level(book, 1, head.ask)
+            head.bid = next_level(book, BID, head.ask)
     return previous
 
 
@@ -159,23 +174,27 @@ def clear_to(book: Book, side: int, price: int) -> None:
         if price == 0:
             head.bid = NO_BID
         elif head.bid >= price:
-            head.bid = next_level(book, 1, price)
+            head.bid = next_level(book, BID, price)
     elif price == 0:
         head.ask = NO_ASK
     elif head.ask <= price:
-        head.ask = next_level(book, -1, price)
+        head.ask = next_level(book, ASK, price)
+
+
+@kernel
+def drop_better(book: Book, side: int, price: int) -> None:
+    """Removes the side's levels that are better than `price`."""
+    head = book.head[0]
+    best = head.bid if side > 0 else head.ask
+    while side * (best - price) > 0:
+        set_level(book, side, best, NOTHING)
+        best = head.bid if side > 0 else head.ask
 
 
 @kernel
 def set_best(book: Book, side: int, price: int, qty: int) -> None:
     """Makes (price, qty) the side's best level: better levels are gone."""
-    head = book.head[0]
-    if side > 0:
-        while head.bid > price:
-            set_level(book, 1, head.bid, 0)
-    else:
-        while head.ask < price:
-            set_level(book, -1, head.ask, 0)
+    drop_better(book, side, price)
     set_level(book, side, price, qty)
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from asmm_daemon.core.book import Book, new_book
+from asmm_daemon.core.book import ASK, BID, Book, new_book
 from asmm_daemon.core.matching import available, crosses, on_row, take
 from asmm_daemon.core.resting import (
     FILL,
@@ -154,7 +154,7 @@ def amend_order(m: Matching, order: int, price: int, left: int, t_ns: int, flags
     place = find(m, order)
     if place == 0:
         return NOT_FOUND
-    side = 1 if place > 0 else -1
+    side = BID if place > 0 else ASK
     orders = m.bids if side > 0 else m.asks
     old = orders[abs(place) - 1]
     if price == old.price and 0 < left <= old.left:
@@ -189,7 +189,7 @@ def room_needed(m: Matching, command: Any) -> int:
         return need
     side = command.side
     if command.kind == AMEND:
-        side = 1 if find(m, command.order) > 0 else -1
+        side = BID if find(m, command.order) > 0 else ASK
     return 2 * need + available(m, side, command.price, command.qty)[1] + 1
 
 

@@ -7,23 +7,38 @@ Time is the rows' `exch_ns`, never stepping back.
 
 from typing import Any
 
-from asmm_daemon.core.book import NO_ASK, NO_BID, apply, clear_to, match_level, next_level, qty_at, set_level
+from asmm_daemon.core.book import (
+    ASK,
+    BID,
+    NO_ASK,
+    NO_BID,
+    NOTHING,
+    apply,
+    clear_to,
+    drop_better,
+    match_level,
+    next_level,
+    qty_at,
+    set_level,
+)
 from asmm_daemon.core.resting import (
     FIRST_BOOK,
     FULL,
     IN_GAP,
     KNOWN,
+    MAKER,
+    NOBODY,
     PARTIAL,
+    QUEUED,
     RESUMING,
+    TAKER,
+    THROUGH,
     Matching,
     advance_queue,
     requeue_all,
 )
 from asmm_daemon.events import BBO, CLEAR, DEPTH, GAP, TRADE
 from asmm_daemon.kernels import kernel
-
-THROUGH = 0
-QUEUED = 1
 
 
 @kernel
@@ -77,8 +92,8 @@ def hit(m: Matching, side: int, price: int, qty: int, trade: int, taker: int, qu
             order.left -= got
             rest -= got
             if not from_feed:
-                record_fill(m, -side, taker, order.price, got, 0, trade, 0)
-            record_fill(m, side, order.id, order.price, got, order.left, trade, 1)
+                record_fill(m, -side, taker, order.price, got, NOTHING, trade, TAKER)
+            record_fill(m, side, order.id, order.price, got, order.left, trade, MAKER)
         if order.left > 0:
             if kept < i:
                 orders[kept] = order
@@ -130,11 +145,11 @@ def _on_level(m: Matching, side: int, price: int, qty: int) -> None:
     if side * (best_own(m, -side) - price) > 0:
         return
     if m.params[0].mode == PARTIAL:
-        used = hit(m, -side, price, qty, -1, -1, THROUGH)
+        used = hit(m, -side, price, qty, NOBODY, NOBODY, THROUGH)
         if used > 0:
             set_level(m.book, side, price, qty - used)
     elif (head.bid > was) if side > 0 else (head.ask < was):
-        hit(m, -side, price, qty, -1, -1, THROUGH)
+        hit(m, -side, price, qty, NOBODY, NOBODY, THROUGH)
 
 
 @kernel
@@ -145,29 +160,19 @@ def _on_best(m: Matching, side: int, price: int, qty: int) -> None:
         if side * (orders[i].price - price) <= 0:
             break
         prev = qty_at(m.book, side, orders[i].price)
-        advance_queue(orders[i], prev, 0, params.power, params.mode)
-    _drop_better(m, side, price)
+        if prev > 0:
+            advance_queue(orders[i], prev, NOTHING, params.power, params.mode)
+    drop_better(m.book, side, price)
     _on_level(m, side, price, qty)
 
 
 @kernel
-def _drop_better(m: Matching, side: int, price: int) -> None:
-    head = m.book.head[0]
-    if side > 0:
-        while head.bid > price:
-            set_level(m.book, 1, head.bid, 0)
-    else:
-        while head.ask < price:
-            set_level(m.book, -1, head.ask, 0)
-
-
-@kernel
 def _on_trade(m: Matching, side: int, price: int, qty: int, trade: int) -> None:
-    if side > 0:
+    if side == BID:
         if m.state[0].asks > 0 and m.asks[0].price <= price:
-            hit(m, -1, price, qty, trade, -1, QUEUED)
-    elif side < 0 and m.state[0].bids > 0 and m.bids[0].price >= price:
-        hit(m, 1, price, qty, trade, -1, QUEUED)
+            hit(m, ASK, price, qty, trade, NOBODY, QUEUED)
+    elif m.state[0].bids > 0 and m.bids[0].price >= price:
+        hit(m, BID, price, qty, trade, NOBODY, QUEUED)
 
 
 @kernel
@@ -175,7 +180,7 @@ def _resume(m: Matching) -> None:
     """Fills what the market has gone through meanwhile: the first moment after a gap's first book."""
     head = m.book.head[0]
     m.state[0].gap = KNOWN
-    for side in (1, -1):
+    for side in (BID, ASK):
         reach = head.ask if side > 0 else head.bid
         orders = m.bids if side > 0 else m.asks
         lots = 0
@@ -184,7 +189,7 @@ def _resume(m: Matching) -> None:
                 break
             lots += orders[i].left
         if lots > 0:
-            hit(m, side, reach, lots, -1, -1, THROUGH)
+            hit(m, side, reach, lots, NOBODY, NOBODY, THROUGH)
 
 
 @kernel
@@ -193,7 +198,7 @@ def _in_gap(m: Matching, kind: int, side: int, price: int, qty: int) -> None:
     if kind == DEPTH:
         match_level(m.book, side, price, qty)
     elif kind == BBO:
-        _drop_better(m, side, price)
+        drop_better(m.book, side, price)
         match_level(m.book, side, price, qty)
     else:
         apply(m.book, kind, side, price, qty)
@@ -205,8 +210,8 @@ def _in_gap(m: Matching, kind: int, side: int, price: int, qty: int) -> None:
 def on_row(m: Matching, row: Any) -> None:
     """One row of the feed. At most one fill per resting order comes of it."""
     state = m.state[0]
-    kind = int(row.kind)
-    side = int(row.side)
+    kind = row.kind
+    side = BID if row.side > 0 else ASK
     if row.exch_ns > state.t_ns:
         state.t_ns = row.exch_ns
     if state.gap != KNOWN:
@@ -219,7 +224,7 @@ def on_row(m: Matching, row: Any) -> None:
         _resume(m)
     if kind == DEPTH:
         _on_level(m, side, row.price, row.qty)
-    elif kind == TRADE:
+    elif kind == TRADE and row.side != 0:
         _on_trade(m, side, row.price, row.qty, row.id)
     elif kind == BBO:
         _on_best(m, side, row.price, row.qty)
@@ -241,11 +246,11 @@ def crosses(m: Matching, side: int, price: int) -> bool:
     if side > 0:
         reach = head.ask
         if m.params[0].mode == PARTIAL:
-            reach = min(reach, best_own(m, -1))
+            reach = min(reach, best_own(m, ASK))
         return price >= reach
     reach = head.bid
     if m.params[0].mode == PARTIAL:
-        reach = max(reach, best_own(m, 1))
+        reach = max(reach, best_own(m, BID))
     return price <= reach
 
 
@@ -280,7 +285,7 @@ def take(m: Matching, order: int, side: int, limit: int, qty: int) -> int:
         best = head.ask if side > 0 else head.bid
         if best == NO_ASK or best == NO_BID or side * (limit - best) < 0:
             return left
-        record_fill(m, side, order, best, left, 0, -1, 0)
+        record_fill(m, side, order, best, left, NOTHING, NOBODY, TAKER)
         return 0
     while left > 0:
         visible = head.ask if side > 0 else head.bid
@@ -291,13 +296,13 @@ def take(m: Matching, order: int, side: int, limit: int, qty: int) -> int:
         filled_from = m.state[0].fills
         lots = qty_at(m.book, -side, price) if price == visible else 0
         met = (
-            hit(m, -side, price, left, -1, order, QUEUED if price == visible else THROUGH)
+            hit(m, -side, price, left, NOBODY, order, QUEUED if price == visible else THROUGH)
             if price == own
             else 0
         )
         taken = min(left - met, lots)
         if taken > 0:
-            record_fill(m, side, order, price, taken, 0, -1, 0)
+            record_fill(m, side, order, price, taken, NOTHING, NOBODY, TAKER)
             set_level(m.book, -side, price, lots - taken)
         for i in range(filled_from, m.state[0].fills):
             if not m.fills[i].maker:

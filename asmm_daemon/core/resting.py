@@ -10,8 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from asmm_daemon.core.book import Book, qty_at
+from asmm_daemon.core.book import ASK, BID, Book, int64, qty_at
 from asmm_daemon.kernels import kernel
+
+NOBODY = int64(-1)
+"""In the place of an order or trade id: none."""
+THROUGH = int64(0)
+QUEUED = int64(1)
+TAKER = int64(0)
+MAKER = int64(1)
 
 PARTIAL = 0
 """Trades fill what they carry, shared over all simulated orders by price, then arrival."""
@@ -143,7 +150,7 @@ def find(m: Matching, order: int) -> int:
 def remove(m: Matching, place: int) -> None:
     """Takes the order out that `find` found."""
     state = m.state[0]
-    side = 1 if place > 0 else -1
+    side = BID if place > 0 else ASK
     orders = m.bids if side > 0 else m.asks
     last = (state.bids if side > 0 else state.asks) - 1
     for i in range(abs(place) - 1, last):
@@ -168,7 +175,7 @@ def own_qty(m: Matching, side: int, price: int) -> int:
 @kernel
 def requeue_all(m: Matching) -> None:
     """Puts every order behind the whole visible quantity, as after a gap in the feed."""
-    for side in (1, -1):
+    for side in (BID, ASK):
         orders = m.bids if side > 0 else m.asks
         for i in range(m.state[0].bids if side > 0 else m.state[0].asks):
             orders[i].ahead = float(qty_at(m.book, side, orders[i].price))
