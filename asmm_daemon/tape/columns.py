@@ -149,6 +149,6 @@ def repair_local(exch_ns: Rows, local_ns: Rows, floor_ns: int, quality: Quality)
 
     `floor_ns` is the receive time of the row before.
     """
-    repaired = np.maximum(np.maximum.accumulate(np.maximum(local_ns, exch_ns)), floor_ns)
+    repaired: Rows = np.maximum(np.maximum.accumulate(np.maximum(local_ns, exch_ns)), floor_ns)
     quality.late_local += int(np.count_nonzero(repaired != local_ns))
     return repaired

@@ -144,7 +144,7 @@ def _meta(raw: dict[str, Any]) -> TapeMeta:
 def read_batches(path: Path) -> Iterator[Rows]:
     """Rows of a file, whole messages at a time. Raises TapeError when rows are damaged or missing."""
     meta = read_meta(path)
-    left = np.zeros(0, ROW)
+    left: Rows = np.zeros(0, ROW)
     done = 0
     try:
         for batch in pq.ParquetFile(path).iter_batches(_ROWS_A_BATCH):

@@ -1,42 +1,22 @@
 """Where the embedded exchange's market comes from.
 
 A feed hands out venue messages in time order, already on the venue's clock. It knows nothing of
-orders or accounts: it is what the rest of the world does. `make_feed` builds one from its name.
+orders or accounts: it is what the rest of the world does. `make_feed` builds one from its name:
+`synthetic`, `replay:PATH`, `mirror`, or several joined by `;`.
 """
 
-import heapq
-from collections.abc import Sequence
 from typing import Protocol
+from urllib.parse import parse_qs
 
 from asmm_daemon.errors import ConfigError
 from asmm_daemon.events import Rows
-from asmm_daemon.units import Instrument
+from asmm_daemon.exchange.feeds.markets import listed
+from asmm_daemon.exchange.feeds.merged import MergedFeed, Stream, check_symbols
+from asmm_daemon.exchange.feeds.replay import ReplayStream
+from asmm_daemon.tape.load import open_all
+from asmm_daemon.units import Instrument, Product
 
-
-class Stream(Protocol):
-    """Messages of one market; `exch_ns` never runs backwards."""
-
-    @property
-    def instrument(self) -> Instrument:
-        """The market."""
-        ...
-
-    @property
-    def offset_ns(self) -> int:
-        """Venue clock minus the clock of the recording's current pass; 0 where nothing is re-based."""
-        ...
-
-    def next_ns(self) -> int | None:
-        """Venue time of the next message; None when there is none."""
-        ...
-
-    def pop(self) -> Rows:
-        """The next message's rows."""
-        ...
-
-    def close(self) -> None:
-        """Lets go of files and connections."""
-        ...
+_OPTIONS = ("as", "symbol")
 
 
 class Feed(Protocol):
@@ -65,54 +45,53 @@ class Feed(Protocol):
         ...
 
 
-class MergedFeed:
-    """Streams of several markets as one feed, in order of venue time, then of the markets' list."""
+def make_feed(spec: str, product: Product, start_ns: int, seed: int, *, loop: bool = False) -> Feed:
+    """The feed that `spec` names.
 
-    def __init__(self, streams: Sequence[Stream]) -> None:
-        self._streams = list(streams)
-        self._heap: list[tuple[int, int]] = []
-        for index, stream in enumerate(self._streams):
-            self._push(index, stream)
+    Args:
+        spec: `synthetic`, `synthetic:SYMBOL,SYMBOL`, `replay:PATH,PATH` (each PATH a file or folder, with
+            `?symbol=RECORDED` to choose one market of it and `?as=SYMBOL` to list it under another name),
+            `mirror:SYMBOL,SYMBOL`; several kinds joined by `;`.
+        product: the venue's product; recordings of the same kind (spot or perpetual) are preferred.
+        start_ns: venue time at which the feed begins.
+        seed: of the synthetic feed.
+        loop: let recordings start over.
 
-    def _push(self, index: int, stream: Stream) -> None:
-        at = stream.next_ns()
-        if at is not None:
-            heapq.heappush(self._heap, (at, index))
-
-    @property
-    def instruments(self) -> list[Instrument]:
-        """The markets; a message's symbol index counts in this list."""
-        return [stream.instrument for stream in self._streams]
-
-    @property
-    def offsets_ns(self) -> list[int]:
-        """For each market, venue clock minus the recording's clock."""
-        return [stream.offset_ns for stream in self._streams]
-
-    def next_ns(self) -> int | None:
-        """Venue time of the next message; None when every stream has ended."""
-        return self._heap[0][0] if self._heap else None
-
-    def pop(self) -> tuple[int, Rows]:
-        """The next message. Raises IndexError when the feed has ended."""
-        _, index = heapq.heappop(self._heap)
-        stream = self._streams[index]
-        rows = stream.pop()
-        self._push(index, stream)
-        return index, rows
-
-    def close(self) -> None:
-        """Lets go of files and connections."""
-        for stream in self._streams:
-            stream.close()
+    Raises:
+        ConfigError: the name is not one of these, or two markets would have one symbol.
+        TapeError: a recording cannot be read.
+    """
+    streams: list[Stream] = []
+    for item in spec.split(";"):
+        kind, _, rest = item.partition(":")
+        if kind == "replay" and rest:
+            for path in rest.split(","):
+                streams += _replayed(path, product, start_ns, loop=loop)
+        elif kind == "synthetic":
+            raise ConfigError(f"feed {item!r} with seed {seed}: not built yet")
+        else:
+            raise ConfigError(f"feed {item!r}: expected synthetic, replay:PATH or mirror")
+    check_symbols([stream.instrument for stream in streams])
+    return MergedFeed(streams)
 
 
-def check_symbols(instruments: Sequence[Instrument]) -> None:
-    """Raises ConfigError when two markets of a feed would have one symbol."""
-    seen: set[str] = set()
-    for instrument in instruments:
-        if instrument.symbol in seen:
-            raise ConfigError(
-                f"feed: {instrument.symbol} comes twice; name one of them otherwise (replay:PATH?as=SYMBOL)"
-            )
-        seen.add(instrument.symbol)
+def _replayed(text: str, product: Product, start_ns: int, *, loop: bool) -> list[Stream]:
+    path, _, query = text.partition("?")
+    options = {key: values[0] for key, values in parse_qs(query).items()}
+    unknown = [key for key in options if key not in _OPTIONS]
+    if unknown:
+        raise ConfigError(
+            f"feed replay:{text}: unknown option {unknown[0]!r}; there are {', '.join(_OPTIONS)}"
+        )
+    sources = open_all(path)
+    if "symbol" in options:
+        sources = [source for source in sources if source.info.symbol == options["symbol"]]
+        if not sources:
+            raise ConfigError(f"feed replay:{text}: {path} holds no {options['symbol']}")
+    spot = product in ("binance", "bybit-spot")
+    alike = [source for source in sources if source.info.is_spot == spot]
+    sources = alike or sources
+    name = options.get("as")
+    if name and len(sources) > 1:
+        raise ConfigError(f"feed replay:{text}: 'as' needs one market; choose it with 'symbol'")
+    return [ReplayStream(s, listed(product, s.info, name), start_ns, loop=loop) for s in sources]

@@ -11,7 +11,6 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import orjson
 
 from asmm_daemon.errors import TapeError

@@ -22,6 +22,8 @@ from asmm_daemon.units import NS_PER_MS
 MALFORMED = (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError, IndexError)
 """What decoding a line that is no Binance message raises."""
 NOT_TIMED = -1
+Head = tuple[int, int, int, int]
+"""Message number, local_ns, exch_ms and line of a part."""
 _KEPT_DIFFS = 512
 _PATIENCE = 1000
 """Messages without a snapshot or a bookTicker after which diffs alone make the book known."""
@@ -41,9 +43,7 @@ class Batch:
     line: list[int] = field(default_factory=list)
     flat: list[Any] = field(default_factory=list)  # price, quantity, price, quantity …
 
-    def add(
-        self, head: tuple[int, int, int, int], kind: int, uid: int, bids: list[Any], asks: list[Any]
-    ) -> None:
+    def add(self, head: Head, kind: int, uid: int, bids: list[Any], asks: list[Any]) -> None:
         """Appends a part; `head` is message number, local_ns, exch_ms and line."""
         message, local_ns, exch_ms, line = head
         self.message.append(message)
@@ -106,7 +106,7 @@ class Decoder:
         self.messages += 1
         return self.messages
 
-    def _depth(self, data: dict[str, Any], head: tuple[int, int, int, int], batch: Batch) -> None:
+    def _depth(self, data: dict[str, Any], head: Head, batch: Batch) -> None:
         first, last, bids, asks = data["U"], data["u"], data["b"], data["a"]
         self.diffs.append((last, bids, asks))
         if self.update_id >= 0:
@@ -128,16 +128,16 @@ class Decoder:
             return first > self.update_id + 1
         return before != self.update_id if self.started else before > self.update_id
 
-    def _lose(self, head: tuple[int, int, int, int], batch: Batch) -> None:
+    def _lose(self, head: Head, batch: Batch) -> None:
         self.known, self.best, self.started = False, None, 0
         self.quality.gaps += 1
         batch.add((-head[0], *head[1:]), GAP, -1, [(0, 0)], [])
 
-    def _clear(self, head: tuple[int, int, int, int], batch: Batch) -> None:
+    def _clear(self, head: Head, batch: Batch) -> None:
         batch.add(head, CLEAR, self.update_id, [(0, 0)], [(0, 0)])
         self.known = True
 
-    def _snapshot(self, data: dict[str, Any], head: tuple[int, int, int, int], batch: Batch) -> None:
+    def _snapshot(self, data: dict[str, Any], head: Head, batch: Batch) -> None:
         uid = data["lastUpdateId"]
         self._clear(head, batch)
         batch.add(head, DEPTH, 2**62, data["bids"], data["asks"])
@@ -150,7 +150,7 @@ class Decoder:
         self.update_id = uid
         self.started = 0
 
-    def _best(self, data: dict[str, Any], head: tuple[int, int, int, int], batch: Batch) -> None:
+    def _best(self, data: dict[str, Any], head: Head, batch: Batch) -> None:
         uid = data["u"]
         if uid < self.update_id:
             self.quality.stale_rows += 2
@@ -162,7 +162,7 @@ class Decoder:
             self.known = True
         batch.add(head, BBO, uid, self.best[1], self.best[2])
 
-    def _trade(self, data: dict[str, Any], head: tuple[int, int, int, int], batch: Batch) -> None:
+    def _trade(self, data: dict[str, Any], head: Head, batch: Batch) -> None:
         if data.get("X", "MARKET") != "MARKET":
             self.quality.ignored += 1
             return
@@ -190,7 +190,7 @@ class Decoder:
         rows["qty"][(values[1::2] > 0) & (rows["qty"] == 0)] = 1
         exch, local = self._times(batch)
         rows["exch_ns"], rows["local_ns"] = exch[part], local[part]
-        keep = self._current(rows, np.array(batch.kind), part)
+        keep = self._current(rows)
         rows["id"][rows["id"] == 2**62] = self.update_id
         rows["side"][rows["kind"] == GAP] = 0
         message = np.array(batch.message)[part][keep]
@@ -233,7 +233,7 @@ class Decoder:
         self.local_ns = int(local[-1])
         return exch, local
 
-    def _current(self, rows: Rows, kinds: NDArray[np.int64], part: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _current(self, rows: Rows) -> NDArray[np.bool_]:
         """Which rows are not older than the bookTicker before them: its levels win over earlier ids."""
         best = rows["kind"] == BBO
         bids = np.flatnonzero(best & (rows["side"] > 0))
@@ -248,9 +248,12 @@ class Decoder:
             np.array([-1.0, 0.0, 0.0]) if lost.size and lost[-1] > bids[-1:].max(initial=-1) else table[-1]
         )
         old = (rows["kind"] == DEPTH) & (rows["id"] <= newest[:, 0])
-        beaten = np.where(rows["side"] > 0, rows["price"] >= newest[:, 1], rows["price"] <= newest[:, 2])
+        beaten: NDArray[np.bool_] = np.where(
+            rows["side"] > 0, rows["price"] >= newest[:, 1], rows["price"] <= newest[:, 2]
+        )
         self.quality.stale_rows += int(np.count_nonzero(old & beaten))
-        return ~(old & beaten)
+        keep: NDArray[np.bool_] = ~(old & beaten)
+        return keep
 
 
 def _line_of(batch: Batch) -> int:

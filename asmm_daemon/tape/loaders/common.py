@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, cast
 
 import numpy as np
 import pyarrow as pa
@@ -60,7 +60,7 @@ def open_lines(path: Path) -> IO[bytes]:
     try:
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
-        return gzip.open(path, "rb") if packed else path.open("rb")
+        return cast("IO[bytes]", gzip.open(path, "rb") if packed else path.open("rb"))
     except OSError as error:
         raise TapeError(f"{path}: {error.strerror or error}") from None
 
@@ -115,7 +115,8 @@ def numbers(table: pa.Table, name: str, kind: type[np.generic], path: Path) -> N
         raise TapeError(f"{path}: row {at + 1}: {name} is empty")
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("ns", column.type.tz)).cast(pa.int64())
-    return column.to_numpy().astype(kind, copy=False)
+    values: NDArray[Any] = column.to_numpy().astype(kind, copy=False)
+    return values
 
 
 def levels(
@@ -135,9 +136,8 @@ def levels(
     for price, qty in ((0, 1), (2, 3)):
         uneven = lengths[price] != lengths[qty]
         if uneven.any():
-            raise TapeError(
-                f"{path}: row {first_row + int(np.argmax(uneven)) + 1}: {names[price]} and {names[qty]} differ in length"
-            )
+            at = first_row + int(np.argmax(uneven)) + 1
+            raise TapeError(f"{path}: row {at}: {names[price]} and {names[qty]} differ in length")
     arrays: list[NDArray[np.float64]] = []
     for name, column, length in zip(names, columns, lengths, strict=True):
         filled = np.arange(depth) < length[:, None]
