@@ -149,7 +149,6 @@ class Service(Section):
     metrics_host: str = "127.0.0.1"
     metrics_port: Port = 9645
     shutdown_s: Annotated[float, Field(ge=1, le=60)] = 8.0
-    explain_every: Annotated[int, Field(ge=0)] = 1
 
 
 class Log(Section):

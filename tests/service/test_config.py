@@ -1,0 +1,108 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from asmm_daemon import config
+from asmm_daemon.config_sections import Account
+from asmm_daemon.errors import ConfigError
+
+SHIPPED = Path(__file__).parents[2] / "config.toml"
+
+
+def _write(tmp_path, text):
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    return path
+
+
+MINIMAL = '[account]\ncapital = 1000\n[[market]]\nsymbol = "BTCUSDT"\n'
+
+
+def test_shipped_file_names_every_setting_with_its_default():
+    """The shipped config.toml carries each setting once, at the default that the code has."""
+    shipped = tomllib.loads(SHIPPED.read_text())
+    loaded = config.load(SHIPPED)
+    for name, section in config.Config.model_fields.items():
+        if name == "market":
+            continue
+        known = getattr(section.annotation, "model_fields", None)
+        if known is None:
+            assert name in shipped
+            assert getattr(loaded, name) == section.default
+            continue
+        assert set(shipped[name]) == set(known)
+        bare = Account(capital=shipped["account"]["capital"]) if name == "account" else section.annotation()
+        assert getattr(loaded, name) == bare
+
+
+def test_markets_inherit_the_common_sections(tmp_path):
+    """A market starts from [quoting] and [limits] and overrides only what it names."""
+    path = _write(tmp_path, "[quoting]\ngamma = 0.3\n" + MINIMAL + "[market.quoting]\nlevels = 2\n")
+    market = config.load(path).market[0]
+    assert (market.quoting.gamma, market.quoting.levels) == (0.3, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[quoting]\ngama = 1\n" + MINIMAL, "quoting.gama = 1: unknown key; did you mean gamma?"),
+        ("[quoting]\ngamma = -1\n" + MINIMAL, "quoting.gamma = -1: input should be greater than 0"),
+        ('[quoting]\nlevels = "two"\n' + MINIMAL, "quoting.levels = 'two': input should be a valid integer"),
+        ('[[market]]\nsymbol = "BTCUSDT"\n', "account: missing"),
+        ("[account]\ncapital = 1\n", "market: missing"),
+        ('mode = "real"\n' + MINIMAL, "mode = 'real': input should be 'demo', 'paper', 'testnet' or 'live'"),
+        (MINIMAL + '[[market]]\nsymbol = "BTCUSDT"\n', "a symbol stands twice"),
+        ('mode = "live"\n[demo]\nspeed = 10\n' + MINIMAL, "only a venue on loopback can be scaled"),
+        ("[account\n", "is not valid TOML"),
+        ("[quoting]\ngamma = nan\n" + MINIMAL, "quoting.gamma = nan"),
+    ],
+)
+def test_a_bad_file_is_explained(tmp_path, text, expected):
+    """Each mistake yields one clear message with the key, the value and what would be right."""
+    with pytest.raises(ConfigError) as caught:
+        config.load(_write(tmp_path, text))
+    assert expected in str(caught.value)
+
+
+def test_set_overrides_nested_and_listed_values(tmp_path):
+    """--set reaches into sections and into a market by its index; text needs no quotes."""
+    loaded = config.load(
+        _write(tmp_path, MINIMAL),
+        ["quoting.gamma=0.5", "market.0.quoting.skew=0.25", "demo.feed=replay:/a b"],
+    )
+    assert loaded.market[0].quoting.gamma == 0.5
+    assert loaded.market[0].quoting.skew == 0.25
+    assert loaded.demo.feed == "replay:/a b"
+
+
+@pytest.mark.parametrize("override", ["quoting.gamma", "=1", "market.7.symbol=X"])
+def test_a_bad_set_is_explained(tmp_path, override):
+    """An override that cannot be placed says so."""
+    with pytest.raises(ConfigError, match="--set"):
+        config.load(_write(tmp_path, MINIMAL), [override])
+
+
+def test_environment_overrides_the_file(tmp_path, monkeypatch):
+    """ASMM_SECTION__KEY stands above the file."""
+    monkeypatch.setenv("ASMM_ACCOUNT__CAPITAL", "77")
+    assert config.load(_write(tmp_path, MINIMAL)).account.capital == 77
+
+
+def test_live_mode_needs_both_keys(tmp_path):
+    """A missing key is named; a credentials folder serves as well as the environment."""
+    settings = config.load(_write(tmp_path, 'mode = "live"\n' + MINIMAL))
+    with pytest.raises(ConfigError, match="ASMM_API_SECRET"):
+        config.keys(settings, {"ASMM_API_KEY": "k"})
+    (tmp_path / "ASMM_API_KEY").write_text("abc\n")
+    (tmp_path / "ASMM_API_SECRET").write_text("def\n")
+    keys = config.keys(settings, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert keys.secret.get_secret_value() == "def"
+    assert "def" not in repr(keys)
+
+
+def test_difference_names_old_and_new(tmp_path):
+    """A reload's log says which setting went from what to what."""
+    before = config.load(_write(tmp_path, MINIMAL))
+    after = config.load(_write(tmp_path, MINIMAL), ["account.drawdown_halt=0.2"])
+    assert config.difference(before, after) == {"account.drawdown_halt": (0.15, 0.2)}

@@ -1,0 +1,96 @@
+import asyncio
+import sqlite3
+
+import pytest
+
+from asmm_daemon.core.records import Record, RecordKind
+from asmm_daemon.errors import StateError
+from asmm_daemon.service.journal import FILE_NAME, Journal, append, read
+
+
+def _open(folder):
+    return Journal(
+        folder, mode="demo", venue="binance", symbols=["BTCUSDT"], config_sha256="c", model_sha256="m"
+    )
+
+
+def _record(kind, key, **data):
+    return Record(kind, 5, "BTCUSDT", key, data)
+
+
+def test_written_records_survive_and_come_back_in_order(tmp_path):
+    """What `write` answered for is on disk, readable from outside, explanations left out."""
+
+    async def session():
+        journal = _open(tmp_path)
+        await journal.write(
+            [_record(RecordKind.INTENT, "a-1", price=7), _record(RecordKind.EXPLAIN, "", x=1.5)]
+        )
+        assert [record.key for record in read(tmp_path / FILE_NAME)] == ["a-1"]
+        await journal.write([_record(RecordKind.FILL, "t1", qty="0.1")])
+        await journal.close("signal")
+
+    asyncio.run(session())
+    records = list(read(tmp_path / FILE_NAME))
+    assert [(r.kind, r.key) for r in records] == [(RecordKind.INTENT, "a-1"), (RecordKind.FILL, "t1")]
+    assert records[1].data == {"qty": "0.1"}
+
+
+def test_a_fill_is_written_once(tmp_path):
+    """The same trade id twice leaves one row."""
+
+    async def session():
+        journal = _open(tmp_path)
+        fill = _record(RecordKind.FILL, "t1", qty="0.1")
+        await asyncio.gather(journal.write([fill]), journal.write([fill]))
+        await journal.close("signal")
+
+    asyncio.run(session())
+    assert len(list(read(tmp_path / FILE_NAME))) == 1
+
+
+def test_epochs_grow_with_every_start(tmp_path):
+    """Each session has its own epoch, so that client order ids never repeat."""
+
+    async def session():
+        journal = _open(tmp_path)
+        await journal.close("signal")
+        return journal.epoch
+
+    assert [asyncio.run(session()), asyncio.run(session())] == [1, 2]
+
+
+def test_a_disk_that_refuses_is_an_error_not_silence(tmp_path):
+    """When the database cannot be written, the waiting writer gets the reason."""
+
+    async def session():
+        journal = _open(tmp_path)
+        other = sqlite3.connect(tmp_path / FILE_NAME)
+        other.execute("drop table records")
+        other.commit()
+        other.close()
+        with pytest.raises(StateError, match="cannot be written"):
+            await journal.write([_record(RecordKind.INTENT, "a-1")])
+        assert journal.failure
+        await journal.close("error")
+
+    asyncio.run(session())
+
+
+def test_a_damaged_file_is_refused(tmp_path):
+    """A file that is no database is named, with what to look at."""
+    (tmp_path / FILE_NAME).write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StateError, match="cannot be used"):
+        _open(tmp_path)
+
+
+def test_an_offline_resume_is_noted(tmp_path):
+    """A person's word while no daemon runs lands in the last session."""
+
+    async def session():
+        journal = _open(tmp_path)
+        await journal.close("signal")
+
+    asyncio.run(session())
+    append(tmp_path, Record(RecordKind.OPERATOR, 1, "", "resume", {"reason": "checked"}))
+    assert [r.data["reason"] for r in read(tmp_path / FILE_NAME)] == ["checked"]

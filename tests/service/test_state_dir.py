@@ -1,0 +1,48 @@
+import os
+
+import pytest
+
+from asmm_daemon.errors import StateError
+from asmm_daemon.service.state_dir import StateDir
+
+
+def test_a_second_daemon_is_refused(tmp_path):
+    """One state folder serves one process; the message names the holder."""
+    with StateDir(tmp_path), pytest.raises(StateError, match=f"process {os.getpid()}"):
+        StateDir(tmp_path)
+
+
+def test_one_account_and_symbol_trades_once_whatever_the_folder(tmp_path, monkeypatch):
+    """Another state folder does not allow a second daemon on the same account and symbol."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    with (
+        StateDir(tmp_path / "a", locks=("binance-BTCUSDT-abc",)),
+        pytest.raises(StateError, match="another daemon trades binance-BTCUSDT-abc"),
+    ):
+        StateDir(tmp_path / "b", locks=("binance-BTCUSDT-abc",))
+    StateDir(tmp_path / "b", locks=("binance-BTCUSDT-abc",)).close()
+
+
+def test_the_latch_outlives_the_process(tmp_path):
+    """A halt is on disk until it is cleared."""
+    with StateDir(tmp_path) as state:
+        assert state.latch() is None
+        state.set_latch("drawdown")
+    with StateDir(tmp_path) as state:
+        assert state.latch().reason == "drawdown"
+        state.clear_latch()
+        assert state.latch() is None
+
+
+def test_an_unreadable_latch_counts_as_a_halt(tmp_path):
+    """A torn latch file fails closed."""
+    (tmp_path / "halted.json").write_text('{"rea')
+    with StateDir(tmp_path) as state:
+        assert "cannot be read" in state.latch().reason
+
+
+def test_a_path_that_is_a_file_is_explained(tmp_path):
+    """A state folder that cannot be one yields one message."""
+    (tmp_path / "x").write_text("")
+    with pytest.raises(StateError, match="cannot be used"):
+        StateDir(tmp_path / "x")
