@@ -1,4 +1,12 @@
-"""The whole decision: state, parameters, inventory and action in, desired quotes and reasons out."""
+"""The whole decision: state, parameters, inventory and action in, desired quotes and their reasons out.
+
+    m = microprice·(1 − funding rate near a funding), q = (inventory − target)/risk_lot, γ̂ = γ·κ
+    r = m − q·(shift per risk lot),  h = c·m + model half-spread + min_edge, then the clamps
+    bid = r − h + skew·h,  ask = r + h + skew·h
+
+Every number on the way is kept in the DECISION record, in quote and base currency; only quotes are in
+ticks and lots. The record before the call decides nothing.
+"""
 
 from enum import IntFlag
 from typing import Any
@@ -6,43 +14,58 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asmm_daemon.core.market import MarketState
-from asmm_daemon.core.params import MAX_LEVELS, Params
-from asmm_daemon.kernels import kernel
-
-QUOTE = 0
-"""INVENTORY.mode: quote both sides."""
-REDUCE = 1
-"""INVENTORY.mode: one post-only order at the touch, on the side that shrinks the inventory."""
-PULL = 2
-"""INVENTORY.mode: nothing may rest."""
-
-INVENTORY = np.dtype(
-    [
-        ("lots", np.float64),  # signed inventory (spot: what is held), dust included
-        ("avail_quote", np.float64),  # spot: quote currency that bids may use, own open bids included; else inf
-        ("avail_base", np.float64),  # spot: base currency that asks may use, own open asks included; else inf
-        ("exposure_left", np.float64),  # quote currency by which |inventory| may still grow; inf: no account limit
-        ("unrealised", np.float64),  # quote currency
-        ("size_factor", np.float64),  # 1.0; 0.5 under a soft drawdown
-        ("mode", np.int64),  # QUOTE, REDUCE or PULL
-        ("bid_off", np.bool_),  # the side is switched off (repeated execution, balance, ...)
-        ("ask_off", np.bool_),
-    ],
-    align=True,
+from asmm_daemon.core import intensity as flow
+from asmm_daemon.core import volatility as vol
+from asmm_daemon.core.avellaneda_stoikov import as_half_spread, as_shift
+from asmm_daemon.core.glft import glft_half_spread, glft_shift
+from asmm_daemon.core.inventory import (
+    INVENTORY,
+    PULL,
+    QUOTE,
+    REDUCE,
+    Inventory,
+    ask_room,
+    bid_room,
+    effective_max,
+    new_inventory,
+    target,
 )
-Inventory = NDArray[Any]
-"""One-element array of dtype INVENTORY."""
+from asmm_daemon.core.market import MarketState, advance, moved
+from asmm_daemon.core.params import MAX_LEVELS, RISK_LOTS, Model, Params
+from asmm_daemon.core.quotes import ask_ticks, bid_ticks, level_step, max_lots, min_lots, order_lots
+from asmm_daemon.kernels import kernel
+from asmm_daemon.units import NS_PER_S
+
+__all__ = [
+    "DECISION",
+    "INVENTORY",
+    "PULL",
+    "QUOTE",
+    "REDUCE",
+    "Clamp",
+    "Decision",
+    "Inventory",
+    "Missing",
+    "decide",
+    "new_decision",
+    "new_inventory",
+    "requote_due",
+]
 
 
 class Missing(IntFlag):
-    """What a decision lacked. BOOK and SIGMA mean no quotes; the others only say what stood in."""
+    """What a decision lacked. BOOK, SIGMA and PRICE mean no quotes; the others say what stood in."""
 
-    BOOK = 1  # no valid book
-    SIGMA = 2  # fewer than 30 s of samples of the mid
-    KAPPA = 4  # κ is still its prior
-    ACTION = 8  # the action was not finite or out of range: the configured γ and skew stood in
-    PRICE = 16  # a price came out not finite: no quotes
+    BOOK = 1
+    """No valid book."""
+    SIGMA = 2
+    """Fewer than 30 s of samples of the mid (the constant-spread models do without)."""
+    KAPPA = 4
+    """κ is still mostly its prior."""
+    ACTION = 8
+    """The action was not finite or out of range: the configured γ and skew stood in."""
+    PRICE = 16
+    """A number came out not finite."""
 
 
 class Clamp(IntFlag):
@@ -52,34 +75,41 @@ class Clamp(IntFlag):
     MAX_HALF_SPREAD = 2
     VOL_HIGH = 4
     VOL_EXTREME = 8
-    TAU = 16  # τ at a bound
-    KAPPA = 32  # κ at a bound
-    BID_TOUCH = 64  # not crossing: held one tick behind the other side's best
+    TAU = 16
+    """τ at a bound."""
+    KAPPA = 32
+    """κ at a bound."""
+    BID_TOUCH = 64
+    """Held one tick behind the other side's best, so as not to cross."""
     ASK_TOUCH = 128
-    BID_COLLAR = 256  # pulled: beyond the collar
+    BID_COLLAR = 256
+    """Pulled: farther from the microprice than the collar."""
     ASK_COLLAR = 512
-    BID_ROOM = 1024  # smaller or pulled: inventory, exposure or balance
+    BID_ROOM = 1024
+    """Smaller or left out: inventory, exposure, balance or venue minimum."""
     ASK_ROOM = 2048
-    BID_OFF = 4096  # side switched off or mode
+    BID_OFF = 4096
+    """Switched off from outside, or by the mode."""
     ASK_OFF = 8192
-    FUNDING = 16384  # the reference price is shifted by a near funding
+    FUNDING = 16384
+    """The reference price is shifted by a near funding."""
 
 
 DECISION = np.dtype(
     [
         ("t_ns", np.int64),
-        ("missing", np.int64),  # Missing bits; quotes exist only without BOOK, SIGMA and PRICE
+        ("missing", np.int64),  # Missing bits
         ("clamps", np.int64),  # Clamp bits
         ("model", np.int64),
         ("mode", np.int64),
-        ("micro", np.float64),  # quote currency: the price the quotes refer to
+        ("micro", np.float64),  # quote currency: the microprice that the quotes refer to
         ("m", np.float64),  # micro with the funding shift
         ("mid", np.float64),
         ("sigma", np.float64),  # quote currency per √s, at horizon τ
-        ("sigma_normal", np.float64),
+        ("sigma_normal", np.float64),  # the same at normal volatility
         ("vol_ratio", np.float64),  # current σ over normal σ
         ("kappa", np.float64),  # 1/quote currency
-        ("kappa_bid", np.float64),
+        ("kappa_bid", np.float64),  # what our bids meet
         ("kappa_ask", np.float64),
         ("intensity_a", np.float64),  # A, 1/s
         ("gamma", np.float64),  # dimensionless
@@ -90,10 +120,11 @@ DECISION = np.dtype(
         ("risk_lot", np.float64),  # base currency
         ("max_inventory", np.float64),  # base currency, effective
         ("target", np.float64),  # base currency
-        ("fee", np.float64),  # quote currency per unit: c·m
+        ("shift", np.float64),  # quote currency by which one risk lot lowers the quotes
+        ("fee", np.float64),  # quote currency per unit: c·m, 0 when left out
         ("half_spread", np.float64),  # quote currency, after clamps
-        ("half_spread_model", np.float64),  # before clamps
-        ("half_spread_normal", np.float64),  # the model's at normal volatility
+        ("half_spread_model", np.float64),  # before clamps, fee and edge included
+        ("half_spread_normal", np.float64),  # at normal volatility, after its own clamps
         ("reservation", np.float64),  # quote currency
         ("levels", np.int64),
         ("bid_price", np.int64, (MAX_LEVELS,)),  # ticks
@@ -106,18 +137,214 @@ DECISION = np.dtype(
 Decision = NDArray[Any]
 """One-element array of dtype DECISION."""
 
-
-def new_inventory() -> Inventory:
-    """A flat inventory without balance or account limits."""
-    record = np.zeros(1, INVENTORY)
-    record["avail_quote"] = record["avail_base"] = record["exposure_left"] = np.inf
-    record["size_factor"] = 1.0
-    return record
+# kernels read plain integers
+_NO_BOOK = int(Missing.BOOK)
+_NO_SIGMA = int(Missing.SIGMA)
+_NO_KAPPA = int(Missing.KAPPA)
+_NO_ACTION = int(Missing.ACTION)
+_NO_PRICE = int(Missing.PRICE)
+_MIN_HALF = int(Clamp.MIN_HALF_SPREAD)
+_MAX_HALF = int(Clamp.MAX_HALF_SPREAD)
+_VOL_HIGH = int(Clamp.VOL_HIGH)
+_VOL_EXTREME = int(Clamp.VOL_EXTREME)
+_TAU = int(Clamp.TAU)
+_KAPPA = int(Clamp.KAPPA)
+_TOUCH = int(Clamp.BID_TOUCH)
+_COLLAR = int(Clamp.BID_COLLAR)
+_ROOM = int(Clamp.BID_ROOM)
+_OFF = int(Clamp.BID_OFF)
+_FUNDING = int(Clamp.FUNDING)
+_CONSTANT = int(Model.CONSTANT_SPREAD)
+_LINEAR = int(Model.LINEAR_CONSTANT_SPREAD)
+_GLFT = int(Model.GLFT)
 
 
 def new_decision() -> Decision:
     """An empty decision: no quotes."""
     return np.zeros(1, DECISION)
+
+
+@kernel
+def model_half_spread(params: Params, out: Decision, sigma: float) -> float:
+    """The model's half-spread at a volatility, with fee and edge, in quote currency, before clamps."""
+    p = params[0]
+    d = out[0]
+    if p.model == _CONSTANT or p.model == _LINEAR:
+        half = p.constant_half_spread_bps * 1e-4 * d.m
+    elif p.model == _GLFT:
+        delta = order_risk_lots(params, d.m)
+        half = glft_half_spread(d.gamma_hat, d.kappa, d.intensity_a, sigma, delta, p.inventory_term)
+    else:
+        half = as_half_spread(d.gamma_hat, d.kappa, sigma, d.tau, p.inventory_term)
+    return d.fee + half + p.min_edge_bps * 1e-4 * d.m
+
+
+@kernel
+def model_shift(params: Params, out: Decision, half_spread: float) -> float:
+    """Quote currency by which one risk lot of inventory lowers the middle of the quotes."""
+    p = params[0]
+    d = out[0]
+    if p.model == _CONSTANT:
+        return 0.0
+    if p.model == _LINEAR:
+        return p.linear_skew * half_spread / RISK_LOTS
+    if p.model == _GLFT:
+        return glft_shift(d.gamma_hat, d.kappa, d.intensity_a, d.sigma, order_risk_lots(params, d.m))
+    return as_shift(d.gamma_hat, d.sigma, d.tau)
+
+
+@kernel
+def order_risk_lots(params: Params, m: float) -> float:
+    """Size of a full order in risk lots: GLFT's Δ."""
+    p = params[0]
+    size = p.order_size / m if p.size_in_quote else p.order_size
+    return min(size, p.max_order) / (effective_max(params, m) / RISK_LOTS)
+
+
+@kernel
+def clamp_half_spread(params: Params, out: Decision) -> None:
+    """Bounds the half-spread; a volatility spike is a floor relative to its value at normal volatility.
+
+    The spike's floor may pass the maximum: quotes beyond the collar are pulled instead.
+    """
+    p = params[0]
+    d = out[0]
+    least = max(p.min_half_spread_bps * 1e-4 * d.m, 0.0)
+    most = p.max_half_spread_bps * 1e-4 * d.m
+    half = d.half_spread_model
+    if half < least:
+        d.clamps |= _MIN_HALF
+    elif half > most:
+        d.clamps |= _MAX_HALF
+    half = min(max(half, least), most)
+    d.half_spread_normal = min(max(model_half_spread(params, out, d.sigma_normal), least), most)
+    if d.vol_ratio > p.vol_extreme_ratio:
+        half = max(half, p.vol_extreme_factor * d.half_spread_normal)
+        d.clamps |= _VOL_EXTREME
+    elif d.vol_ratio > p.vol_high_ratio:
+        half = max(half, p.vol_high_factor * d.half_spread_normal)
+        d.clamps |= _VOL_HIGH
+    d.half_spread = half
+
+
+@kernel
+def _estimates(state: MarketState, params: Params, out: Decision) -> None:
+    # σ, κ, A and τ, from ticks to quote currency
+    m = state.market[0]
+    p = params[0]
+    d = out[0]
+    kappa = flow.kappa(state.intensity, params, m.mid)
+    if flow.at_bound(kappa, m.mid):
+        d.clamps |= _KAPPA
+    d.kappa = kappa / p.tick
+    d.kappa_ask = flow.kappa_side(state.intensity, params, 0, m.mid) / p.tick
+    d.kappa_bid = flow.kappa_side(state.intensity, params, 1, m.mid) / p.tick
+    d.intensity_a = flow.arrival(state.intensity, kappa)
+    slow = flow.kappa_slow(state.intensity, params, m.mid)
+    d.tau = vol.horizon(state.volatility, params, slow, m.now_ns - m.first_ns)
+    if d.tau == p.tau_min_s or d.tau == p.tau_max_s:
+        d.clamps |= _TAU
+    current = vol.current(state.volatility)
+    normal = vol.normal(state.volatility)
+    d.vol_ratio = current / normal
+    d.sigma = vol.at_horizon(state.volatility, current, d.tau) * p.tick
+    d.sigma_normal = vol.at_horizon(state.volatility, normal, d.tau) * p.tick
+    if flow.is_prior(state.intensity, params):
+        d.missing |= _NO_KAPPA
+    if not vol.is_ready(state.volatility):
+        d.vol_ratio = 1.0
+        if p.model != _CONSTANT and p.model != _LINEAR:
+            d.missing |= _NO_SIGMA
+
+
+@kernel
+def _action(params: Params, gamma: float, skew: float, out: Decision) -> None:
+    p = params[0]
+    d = out[0]
+    d.gamma, d.skew = gamma, skew
+    if not (p.gamma_min <= gamma <= p.gamma_max and abs(skew) <= p.skew_max):
+        d.gamma, d.skew = p.gamma, p.skew
+        d.missing |= _NO_ACTION
+    d.gamma_hat = d.gamma * d.kappa
+
+
+@kernel
+def _place(params: Params, inventory: Inventory, out: Decision, side: int, first: int, room: float) -> None:
+    # levels of one side, from its first price outwards; ask clamps are the bid's, one bit up
+    p = params[0]
+    d = out[0]
+    prices = d.bid_price if side > 0 else d.ask_price
+    qtys = d.bid_qty if side > 0 else d.ask_qty
+    bit = 1 if side > 0 else 2
+    m_ticks = d.micro / p.tick
+    step = level_step(params, m_ticks)
+    size = p.order_size / d.m if p.size_in_quote else p.order_size
+    full = size / p.lot * inventory[0].size_factor
+    bound = d.max_inventory - d.target if side > 0 else d.target + (0.0 if p.spot else d.max_inventory)
+    fullness = 0.0
+    if d.q * side > 0.0:
+        fullness = d.q * side * d.risk_lot / bound if bound > 0.0 else 1.0
+    for i in range(d.levels):
+        price = first - side * i * step
+        prices[i] = price
+        if abs(price - m_ticks) > p.collar_bps * 1e-4 * m_ticks or price <= 0:
+            d.clamps |= _COLLAR * bit
+            continue
+        lots = order_lots(params, price, full, fullness, room)
+        if lots < order_lots(params, price, full, fullness, np.inf):
+            d.clamps |= _ROOM * bit
+        qtys[i] = lots
+        room -= lots
+        full *= p.level_size_factor
+
+
+@kernel
+def _reduce(state: MarketState, params: Params, inventory: Inventory, out: Decision) -> None:
+    # one order at the touch that shrinks |inventory| (spot: towards the middle of its range)
+    m = state.market[0]
+    d = out[0]
+    p = params[0]
+    centre = 0.5 * d.max_inventory / p.lot if p.spot else 0.0
+    excess = inventory[0].lots - centre
+    side = -1 if excess > 0.0 else 1
+    d.clamps |= _OFF * (1 if side < 0 else 2)
+    price = m.ask if side < 0 else m.bid
+    room = ask_room(params, inventory, d.m) if side < 0 else bid_room(params, inventory, d.m)
+    lots = int(min(float(max_lots(params)), np.floor(abs(excess) + 1e-9), room))
+    if lots < min_lots(params, price):
+        lots = 0
+    if side < 0:
+        d.ask_price[0] = price
+        d.ask_qty[0] = 0 if inventory[0].ask_off else lots
+    else:
+        d.bid_price[0] = price
+        d.bid_qty[0] = 0 if inventory[0].bid_off else lots
+
+
+@kernel
+def _quote(state: MarketState, params: Params, inventory: Inventory, out: Decision) -> None:
+    m = state.market[0]
+    p = params[0]
+    d = out[0]
+    lean = d.skew * d.half_spread
+    bid = bid_ticks((d.reservation - d.half_spread + lean) / p.tick)
+    ask = ask_ticks((d.reservation + d.half_spread + lean) / p.tick)
+    if bid >= m.ask:
+        bid = m.ask - 1
+        d.clamps |= _TOUCH
+    if ask <= m.bid:
+        ask = m.bid + 1
+        d.clamps |= _TOUCH * 2
+    ask = max(ask, bid + 1)
+    d.levels = min(max(p.levels, 1), MAX_LEVELS)
+    if inventory[0].bid_off or inventory[0].mode != QUOTE:
+        d.clamps |= _OFF
+    else:
+        _place(params, inventory, out, 1, bid, bid_room(params, inventory, d.m))
+    if inventory[0].ask_off or inventory[0].mode != QUOTE:
+        d.clamps |= _OFF * 2
+    else:
+        _place(params, inventory, out, -1, ask, ask_room(params, inventory, d.m))
 
 
 @kernel
@@ -130,11 +357,51 @@ def decide(
     t_ns: int,
     out: Decision,
 ) -> bool:
-    """Fills `out` with the desired quotes of both sides; returns whether there are any."""
-    return False
+    """Fills `out` with the desired quotes of both sides; returns whether there are any.
+
+    Between decisions call it again with the γ and skew held: it reads the state anew.
+    """
+    advance(state, params, t_ns)
+    m = state.market[0]
+    p = params[0]
+    d = out[0]
+    d.t_ns = t_ns
+    d.model, d.mode = p.model, inventory[0].mode
+    d.missing = d.clamps = d.levels = 0
+    d.bid_price[:] = d.bid_qty[:] = d.ask_price[:] = d.ask_qty[:] = 0
+    d.micro, d.mid = m.micro * p.tick, m.mid * p.tick
+    if not m.valid:
+        d.missing = _NO_BOOK
+        return False
+    _estimates(state, params, out)
+    _action(params, gamma, skew, out)
+    d.m = d.micro
+    ahead_ns = m.funding_ns - t_ns
+    if p.funding_shift and not p.spot and 0 <= ahead_ns <= d.tau * NS_PER_S and np.isfinite(m.funding_rate):
+        d.m -= m.funding_rate * d.micro
+        d.clamps |= _FUNDING
+    d.max_inventory = effective_max(params, d.m)
+    d.target = target(params, d.m)
+    d.risk_lot = d.max_inventory / RISK_LOTS
+    d.q = (inventory[0].lots * p.lot - d.target) / d.risk_lot
+    d.fee = p.maker_fee * d.m if p.fee_in_spread else 0.0
+    d.half_spread_model = model_half_spread(params, out, d.sigma)
+    clamp_half_spread(params, out)
+    d.shift = model_shift(params, out, d.half_spread)
+    d.reservation = d.m - d.q * d.shift
+    if not (np.isfinite(d.reservation) and np.isfinite(d.half_spread) and abs(d.reservation) < 1e3 * d.m):
+        d.missing |= _NO_PRICE
+    if d.missing & (_NO_SIGMA | _NO_PRICE) or inventory[0].mode == PULL:
+        return False
+    if inventory[0].mode == REDUCE:
+        d.levels = 1
+        _reduce(state, params, inventory, out)
+    else:
+        _quote(state, params, inventory, out)
+    return bool(np.any(d.bid_qty > 0) or np.any(d.ask_qty > 0))
 
 
 @kernel
 def requote_due(state: MarketState, params: Params, decision: Decision) -> bool:
-    """Whether the microprice moved more than requote_bps (at least a tick) from the decision's."""
-    return False
+    """Whether the microprice left the decision's by more than requote_bps, at least a tick."""
+    return state.market[0].valid and moved(params, state.market[0].micro, decision[0].micro / params[0].tick)

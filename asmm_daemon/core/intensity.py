@@ -147,6 +147,12 @@ def _estimate(intensity: Intensity, params: Params, orders: float, excess: float
 
 
 @kernel
+def at_bound(kappa_ticks: float, mid: float) -> bool:
+    """Whether an estimate of κ stands at one of its bounds."""
+    return kappa_ticks == 1.0 / (REACH_MAX * mid) or kappa_ticks == 1.0 / REACH_MIN_TICKS
+
+
+@kernel
 def kappa(intensity: Intensity, params: Params, mid: float) -> float:
     """The current κ of both sides together, 1/ticks, bounded (`mid` in ticks)."""
     e = intensity[0]

@@ -66,6 +66,7 @@ MARKET = np.dtype(
         ("changes", np.int64, (SECONDS,)),  # rings of seconds: changes of the best quote
         ("bought", np.float64, (SECONDS,)),  # lots bought by takers
         ("sold", np.float64, (SECONDS,)),  # lots sold by takers
+        ("volume", np.float64, (SECONDS,)),  # lots traded
         ("turnover", np.float64, (SECONDS,)),  # ticks × lots
         ("mid_high", np.float64, (SECONDS,)),  # ticks
         ("mid_low", np.float64, (SECONDS,)),
@@ -118,7 +119,7 @@ def _new_seconds(state: MarketState, second: int) -> None:
     for s in range(max(m.second + 1, second - SECONDS + 1), second + 1):
         i = s % SECONDS
         m.changes[i] = 0
-        m.bought[i] = m.sold[i] = m.turnover[i] = 0.0
+        m.bought[i] = m.sold[i] = m.volume[i] = m.turnover[i] = 0.0
         m.mid_high[i] = m.mid_low[i] = m.mid_last[i] = last
     m.second = second
 
@@ -182,6 +183,7 @@ def _trade(state: MarketState, side: int, price: int, qty: int, exch_ns: int) ->
         m.bought[j] += qty
     elif side < 0:
         m.sold[j] += qty
+    m.volume[j] += qty
     m.turnover[j] += float(price) * qty
     k = m.minute % CANDLES
     if m.candles == 0:
@@ -196,9 +198,7 @@ def _trade(state: MarketState, side: int, price: int, qty: int, exch_ns: int) ->
         reference = m.reference if exch_ns > m.reference_ns else m.reference_before
         half_spread = 0.5 * (m.ask - m.bid)
         best_qty = m.ask_qty if side > 0 else m.bid_qty
-        flow.add_trade(
-            state.intensity, side, price, qty, exch_ns, m.now_ns, reference, half_spread, best_qty
-        )
+        flow.add_trade(state.intensity, side, price, qty, exch_ns, m.now_ns, reference, half_spread, best_qty)
 
 
 @kernel

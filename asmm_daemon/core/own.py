@@ -11,13 +11,17 @@ from asmm_daemon.kernels import kernel
 OWN = 32
 """Own resting prices remembered, both sides together."""
 REACH = 4096
-"""Ticks behind the best price within which levels are looked for."""
+"""Ticks behind a level within which the next one is looked for."""
 
 
 @kernel
 def net_qty(book: Book, market: NDArray[Any], side: int, price: int) -> int:
     """Lots at a price without ours."""
-    qty = qty_at(book, side, price)
+    return _less_own(market, side, price, qty_at(book, side, price))
+
+
+@kernel
+def _less_own(market: NDArray[Any], side: int, price: int, qty: int) -> int:
     m = market[0]
     for i in range(m.owns):
         if m.own_side[i] == side and m.own_price[i] == price:
@@ -26,18 +30,30 @@ def net_qty(book: Book, market: NDArray[Any], side: int, price: int) -> int:
 
 
 @kernel
+def next_net(book: Book, market: NDArray[Any], side: int, price: int) -> tuple[int, int]:
+    """The best price at or behind `price` and its lots without ours; lots 0 when none within REACH."""
+    cells = book.bids if side > 0 else book.asks
+    lo = book.head[0].lo
+    i = price - lo
+    for _ in range(REACH):
+        if i < 0 or i >= cells.size:
+            break
+        if cells[i] > 0:
+            qty = _less_own(market, side, lo + i, cells[i])
+            if qty > 0:
+                return lo + i, qty
+        i -= side
+    return lo + i, 0
+
+
+@kernel
 def net_best(book: Book, market: NDArray[Any], side: int) -> tuple[int, int]:
-    """The best price of a side and its lots without ours; lots 0 when there is none within REACH."""
+    """The best price of a side and its lots without ours; lots 0 when there is none."""
     head = book.head[0]
     price = head.bid if side > 0 else head.ask
     if price == NO_BID or price == NO_ASK:
         return price, 0
-    for _ in range(REACH):
-        qty = net_qty(book, market, side, price)
-        if qty > 0:
-            return price, qty
-        price -= side
-    return price, 0
+    return next_net(book, market, side, price)
 
 
 @kernel
@@ -46,14 +62,10 @@ def top_volume(book: Book, market: NDArray[Any], side: int, levels: int) -> tupl
     price, qty = net_best(book, market, side)
     lots = 0.0
     cost = 0.0
-    found = 0
-    for _ in range(REACH):
-        if found == levels or qty < 0:
+    for _ in range(levels):
+        if qty <= 0:
             break
-        if qty > 0:
-            lots += qty
-            cost += float(qty) * price
-            found += 1
-        price -= side
-        qty = net_qty(book, market, side, price)
+        lots += qty
+        cost += float(qty) * price
+        price, qty = next_net(book, market, side, price - side)
     return lots, cost / lots if lots > 0.0 else np.nan

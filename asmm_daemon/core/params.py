@@ -58,12 +58,12 @@ class QuoteParams:
     min_edge_bps: float = 0.0
     """Edge asked for on top of the model's half-spread."""
     min_half_spread_bps: float = 0.0
-    max_half_spread_bps: float = 200.0
+    max_half_spread_bps: float = 100.0
     constant_half_spread_bps: float = 5.0
     """Half-spread of the two constant-spread baselines, before fee and edge."""
     linear_skew: float = 1.0
     """linear_constant_spread: half-spreads by which full inventory shifts both quotes."""
-    collar_bps: float = 500.0
+    collar_bps: float = 200.0
     """A quote further than this from the reference price is pulled."""
     tau_mode: TauMode = TauMode.ROLLING
     tau_min_s: float = 5.0

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asmm_daemon.core.params import Params
+from asmm_daemon.core.params import Params, TauMode
 from asmm_daemon.kernels import kernel
 
+SESSION = int(TauMode.SESSION)
 SAMPLE_S = 5.0
 SAMPLE_NS = 5_000_000_000
 """Distance of the samples of the mid."""
@@ -188,3 +189,12 @@ def warm_candles(volatility: Volatility, params: Params, closes: NDArray[np.floa
         v.normal = v.normal * normal_decay + LONG * current(volatility)
         v.normal_w = v.normal_w * normal_decay + LONG
     v.changes = MIN_CHANGES
+
+
+@kernel
+def horizon(volatility: Volatility, params: Params, kappa_ticks: float, age_ns: int) -> float:
+    """τ in seconds: rolling from slow averages within its bounds, or what is left of the session."""
+    p = params[0]
+    if p.tau_mode == SESSION:
+        return p.session_s - (age_ns * 1e-9) % p.session_s
+    return min(max(rolling_tau(volatility, kappa_ticks), p.tau_min_s), p.tau_max_s)

@@ -1,0 +1,69 @@
+"""From reservation price and half-spread to orders: rounding, non-crossing, levels, sizes.
+
+The one place that rounds: bids down, asks up, to whole ticks; quantities down to whole lots, but never
+below what the venue accepts.
+"""
+
+import numpy as np
+
+from asmm_daemon.core.params import Params
+from asmm_daemon.kernels import kernel
+
+GRID = 1e-9
+"""A price this close to the grid, in ticks, lies on it: float noise does not cost a tick."""
+
+
+@kernel
+def bid_ticks(price_ticks: float) -> int:
+    """The highest whole tick at or below a price in ticks."""
+    return int(np.floor(price_ticks + GRID))
+
+
+@kernel
+def ask_ticks(price_ticks: float) -> int:
+    """The lowest whole tick at or above a price in ticks."""
+    return int(np.ceil(price_ticks - GRID))
+
+
+@kernel
+def min_lots(params: Params, price: int) -> int:
+    """The fewest lots that the venue accepts at a price in ticks."""
+    p = params[0]
+    need = int(np.ceil(p.min_notional / (price * p.tick * p.lot)))
+    return max(need, p.min_qty_lots, 1)
+
+
+@kernel
+def max_lots(params: Params) -> int:
+    """The most lots of a single order."""
+    p = params[0]
+    most = int(np.floor(p.max_order / p.lot + GRID))
+    return min(most, p.max_qty_lots) if p.max_qty_lots > 0 else most
+
+
+@kernel
+def order_lots(params: Params, price: int, full: float, fullness: float, room: float) -> int:
+    """Lots of one order, 0 when none fits.
+
+    Args:
+        params: the market's parameters.
+        price: ticks.
+        full: lots of a full order.
+        fullness: |q|/q_max on the side that increases inventory (0 on the other): the order shrinks to
+            max(venue minimum, full × (1 − fullness)).
+        room: lots that inventory, exposure and balance still allow.
+    """
+    if not (full > 0.0 and room >= 1.0 and price > 0):
+        return 0
+    least = min_lots(params, price)
+    lots = int(np.floor(full * max(1.0 - fullness, 0.0) + GRID))
+    lots = min(max(lots, least), max_lots(params))
+    if room < lots:
+        lots = int(room)
+    return lots if lots >= least else 0
+
+
+@kernel
+def level_step(params: Params, m_ticks: float) -> int:
+    """Ticks between two levels of a side."""
+    return max(int(np.rint(params[0].level_spacing_bps * 1e-4 * m_ticks)), 1)
