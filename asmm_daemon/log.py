@@ -62,19 +62,19 @@ def configure(*, level: str = "info", style: str = "auto", stream: TextIO | None
     stream = stream or sys.stderr
     console = style == "console" or (style == "auto" and stream.isatty())
     number = logging.getLevelNamesMapping()[level.upper()]
-    final: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+    final: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(colors=stream.isatty())
         if console
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
+        else structlog.processors.JSONRenderer(serializer=_json)
     )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([structlog.processors.format_exc_info] if console else []),
+            structlog.processors.format_exc_info,
             _redact_event,
-            *final,
+            final,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(stream),

@@ -1,5 +1,6 @@
 """Fixtures that every room's tests share."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -12,3 +13,11 @@ def shared_data() -> Path:
     if not path.is_dir():
         pytest.skip(f"recordings not found at {path}")
     return path
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A TCP port on loopback that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
