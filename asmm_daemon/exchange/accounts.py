@@ -15,6 +15,7 @@ from typing import Literal
 from asmm_daemon.exchange.orders import ZERO, Trade
 from asmm_daemon.units import Side
 
+IncomeKind = Literal["transfer", "realised", "funding", "commission"]
 _MONEY = Decimal("1e-8")
 
 
@@ -82,7 +83,7 @@ class Position:
 class Income:
     """One entry of an account's statement: positive amounts were received."""
 
-    kind: Literal["transfer", "realised", "funding", "commission"]
+    kind: IncomeKind
     asset: str
     amount: Decimal
     symbol: str
@@ -91,7 +92,15 @@ class Income:
     tid: int | None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class FeeBurn:
+    """Fees are paid in a third asset (BNB) at a price in quote."""
+
+    asset: str
+    price: Decimal
+
+
+@dataclass(slots=True, eq=False)
 class Account:
     """One account. The exchange is its only writer; wires read.
 
@@ -102,6 +111,7 @@ class Account:
     name: str
     balances: dict[str, Balance] = field(default_factory=dict)
     positions: dict[str, Position] = field(default_factory=dict)
+    fee_burn: FeeBurn | None = None
     trades: deque[Trade] = field(default_factory=lambda: deque(maxlen=100_000))
     income: deque[Income] = field(default_factory=lambda: deque(maxlen=100_000))
 

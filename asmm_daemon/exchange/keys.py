@@ -52,5 +52,5 @@ class KeyRing:
 
 
 def fresh(timestamp_ms: int, recv_window_ms: int, now_ms: int, ahead_ms: int = 1000) -> bool:
-    """Whether a request's timestamp lies in its window: at most `ahead_ms` early, not older than the window."""
+    """Whether a timestamp lies in its window: at most `ahead_ms` early, not older than the window."""
     return now_ms - recv_window_ms <= timestamp_ms < now_ms + ahead_ms

@@ -71,9 +71,7 @@ class VenueLog:
             line["oid"] = oid
         if cid is not None:
             line["cid"] = cid
-        for key, value in keys.items():
-            if value is not None:
-                line[key] = value
+        line.update({key: value for key, value in keys.items() if value is not None})
         self._lines.append(orjson.dumps(line, default=_decimal, option=orjson.OPT_APPEND_NEWLINE))
 
     def flush(self) -> None:

@@ -1,12 +1,26 @@
 """One market of the embedded exchange: the feed's book, our orders in it, and what the public sees."""
 
 from collections import deque
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from asmm_daemon.core.fills import FillModel
+import numpy as np
+from numpy.typing import NDArray
+
+from asmm_daemon.core.book import new_book, qty_at
+from asmm_daemon.core.fills import FillModel, Fills
+from asmm_daemon.events import ROW, Rows
+from asmm_daemon.exchange.listener import Level
 from asmm_daemon.exchange.orders import PublicTrade
-from asmm_daemon.units import Instrument
+from asmm_daemon.exchange.publish import META, number_trades, publish, top_levels
+from asmm_daemon.units import BUY, SELL, Instrument
+
+_WIDTH = 65_536
+_NO_ROWS = np.empty(0, ROW)
+_NOTHING = np.empty((0, 2), np.int64)
+_IDS_PER_MARKET = 4 * 10**14  # keeps the trade ids of a session's markets apart
+_RECENT_TRADES = 5_000
 
 
 class Best(NamedTuple):
@@ -18,6 +32,17 @@ class Best(NamedTuple):
     ask_qty: int
 
 
+class Shown(NamedTuple):
+    """What one message or order changed in public: levels, feed trades (row, ticks, lots, side), stamps."""
+
+    changes: list[Level]
+    trades: list[tuple[int, int, int, int]]
+    marks: int
+    exch_ns: int
+    local_ns: int
+    best_changed: bool
+
+
 class Market:
     """A market. Wires read its attributes; only the exchange changes it.
 
@@ -26,19 +51,27 @@ class Market:
     `trades` holds the latest public trades, newest last.
     """
 
-    instrument: Instrument
-    index: int
-    status: str
-    tick: Decimal
-    lot: Decimal
-    update_id: int
-    update_ns: int
-    best: Best
-    mark: Decimal
-    funding_rate: Decimal
-    next_funding_ns: int
-    trades: deque[PublicTrade]
-    model: FillModel
+    def __init__(self, instrument: Instrument, index: int, start_ns: int) -> None:
+        self.instrument = instrument
+        self.index = index
+        self.status = "TRADING"
+        self.tick = instrument.tick
+        self.lot = instrument.lot
+        self.update_id = start_ns // 1_000_000
+        self.update_ns = start_ns
+        self.best = Best(-1, 0, -1, 0)
+        self.fed_mark: Decimal | None = None  # of the feed's MARK rows
+        self.funding_rate = Decimal("0.0001")
+        self.next_funding_ns = 0
+        self.trades: deque[PublicTrade] = deque(maxlen=_RECENT_TRADES)
+        self.model = FillModel(width=_WIDTH)
+        self.resting: set[int] = set()  # ids of our orders that rest
+        self._next_tid = start_ns // 1_000 + index * _IDS_PER_MARKET
+        self._shown = new_book(_WIDTH)
+        self._own = np.empty((0, 3), np.int64)
+        self._out = np.empty((2 * _WIDTH, 3), np.int64)
+        self._feed_trades = np.empty((1024, 4), np.int64)
+        self._meta = np.zeros(1, META)
 
     @property
     def symbol(self) -> str:
@@ -53,12 +86,74 @@ class Market:
     @property
     def last_price(self) -> int:
         """Price of the last public trade in ticks; the mid before the first, 0 without a book."""
-        raise NotImplementedError
+        if self.trades:
+            return self.trades[-1].price
+        best = self.best
+        return (best.bid + best.ask) // 2 if best.bid >= 0 and best.ask >= 0 else max(best.bid, best.ask, 0)
+
+    @property
+    def mid(self) -> Decimal | None:
+        """Mid of the public best prices; None while a side is empty."""
+        best = self.best
+        if best.bid < 0 or best.ask < 0:
+            return None
+        return (best.bid + best.ask) * self.instrument.tick / 2
+
+    @property
+    def mark(self) -> Decimal:
+        """Mark price: the feed's where it has one, else the mid, else the last price, else 0."""
+        mark = self.mid if self.fed_mark is None else self.fed_mark
+        return self.instrument.price(self.last_price) if mark is None else mark
 
     def depth(self, levels: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """The public book: (bids, asks), each the best `levels` as (ticks, lots), best first."""
-        raise NotImplementedError
+        return self._side(BUY, levels), self._side(SELL, levels)
 
     def published(self, side: int, price: int) -> int:
         """Lots that the public sees at a price, our own included."""
-        raise NotImplementedError
+        return int(qty_at(self._shown, side, price))
+
+    def take_tid(self) -> int:
+        """The next public trade's id."""
+        self._next_tid += 1
+        return self._next_tid
+
+    def on_rows(self, rows: Rows) -> tuple[Fills, Shown]:
+        """Applies one feed message: our fills (`trade` is the row that caused each) and what is shown."""
+        if self.resting:
+            rows = rows.copy()
+            number_trades(rows)
+        fills = self.model.on_rows(rows)
+        touched = _NOTHING
+        if fills.size:
+            touched = np.stack((fills["side"].astype(np.int64), fills["price"]), axis=1)
+            self._count_own()
+        return fills, self._show(rows, touched)
+
+    def on_orders(self, touched: Sequence[tuple[int, int]]) -> Shown:
+        """What is shown after our own orders changed at the `touched` (side, price)."""
+        self._count_own()
+        return self._show(_NO_ROWS, np.array(touched, np.int64).reshape(-1, 2))
+
+    def _side(self, side: int, levels: int) -> list[tuple[int, int]]:
+        out = np.empty((levels, 2), np.int64)
+        n = top_levels(self._shown, side, out)
+        return [(price, qty) for price, qty in out[:n].tolist()]
+
+    def _count_own(self) -> None:
+        own = [(BUY, *level) for level in self.model.own_levels(BUY)]
+        own += [(SELL, *level) for level in self.model.own_levels(SELL)]
+        self._own = np.array(own, np.int64).reshape(-1, 3)
+
+    def _show(self, rows: Rows, touched: NDArray[np.int64]) -> Shown:
+        if rows.size > self._feed_trades.shape[0]:
+            self._feed_trades = np.empty((2 * rows.size, 4), np.int64)
+        book, meta = self.model.book, self._meta
+        publish(book, self._shown, self._own, rows, touched, self._out, self._feed_trades, meta)
+        changes, trades, marks, exch_ns, local_ns, *best_now = meta[0].item()
+        best = Best(*best_now)
+        best_changed = best != self.best
+        self.best = best
+        levels: list[Level] = [tuple(row) for row in self._out[:changes].tolist()] if changes else []
+        fed = [tuple(row) for row in self._feed_trades[:trades].tolist()] if trades else []
+        return Shown(levels, fed, marks, exch_ns, local_ns, best_changed)

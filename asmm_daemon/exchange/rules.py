@@ -15,7 +15,10 @@ class VenueRules:
     - `amend_requeues`: every amendment loses the queue place (else only a new price or more quantity).
     - `amend_crossing`: a post-only amendment that would cross is refused, or cancels the order.
     - `cid_unique`: a client id may not repeat among open orders, or among all that are remembered.
-    - `collar`: limit prices must lie within this fraction of the last price (a percent-price filter).
+    - `amend_below_filled`: an amended total at or below what has filled cancels, or is refused.
+    - `collar_up`, `collar_down`: a buy may cost at most last × (1 + up), a sell bring at least
+      last × (1 − down): the percent-price filters.
+    - `rebate_in_other_asset`: a spot rebate is paid in the asset that the order gave, not received.
     """
 
     product: Product
@@ -25,10 +28,18 @@ class VenueRules:
     cid_unique: Literal["open", "all"]
     max_orders: int
     max_amends: int
-    collar: Decimal
+    amend_below_filled: Literal["reject", "cancel"]
+    collar_up: Decimal
+    collar_down: Decimal
+    rebate_in_other_asset: bool
     leverage: int
     max_leverage: int
     maintenance_rate: Decimal
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether it trades perpetuals against margin."""
+        return self.product in ("binanceusdm", "bybit-linear")
 
 
 RULES: dict[Product, VenueRules] = {
@@ -40,7 +51,10 @@ RULES: dict[Product, VenueRules] = {
         cid_unique="open",
         max_orders=200,
         max_amends=10,
-        collar=Decimal("0.8"),
+        amend_below_filled="reject",
+        collar_up=Decimal(4),
+        collar_down=Decimal("0.8"),
+        rebate_in_other_asset=False,
         leverage=1,
         max_leverage=1,
         maintenance_rate=Decimal(0),
@@ -53,7 +67,10 @@ RULES: dict[Product, VenueRules] = {
         cid_unique="open",
         max_orders=200,
         max_amends=10_000,
-        collar=Decimal("0.05"),
+        amend_below_filled="cancel",
+        collar_up=Decimal("0.05"),
+        collar_down=Decimal("0.05"),
+        rebate_in_other_asset=False,
         leverage=20,
         max_leverage=125,
         maintenance_rate=Decimal("0.004"),
@@ -66,7 +83,10 @@ RULES: dict[Product, VenueRules] = {
         cid_unique="all",
         max_orders=500,
         max_amends=10_000,
-        collar=Decimal("0.5"),
+        amend_below_filled="reject",
+        collar_up=Decimal("0.5"),
+        collar_down=Decimal("0.5"),
+        rebate_in_other_asset=True,
         leverage=1,
         max_leverage=1,
         maintenance_rate=Decimal(0),
@@ -79,7 +99,10 @@ RULES: dict[Product, VenueRules] = {
         cid_unique="all",
         max_orders=500,
         max_amends=10_000,
-        collar=Decimal("0.1"),
+        amend_below_filled="reject",
+        collar_up=Decimal("0.1"),
+        collar_down=Decimal("0.1"),
+        rebate_in_other_asset=True,
         leverage=10,
         max_leverage=100,
         maintenance_rate=Decimal("0.005"),

@@ -56,9 +56,7 @@ class Server:
         """The raw body of a REST request, already read."""
         raise NotImplementedError
 
-    async def websocket(
-        self, request: web.Request, name: str, *, ping_s: float | None = None
-    ) -> Connection:
+    async def websocket(self, request: web.Request, name: str, *, ping_s: float | None = None) -> Connection:
         """Accepts a WebSocket; `name` is what the log and faults call it (public, private, api).
 
         `ping_s`: the venue pings the client this often, in venue seconds.
