@@ -1,0 +1,296 @@
+"""The three WebSocket endpoints: public topics, private topics, order entry.
+
+Sources: https://bybit-exchange.github.io/docs/v5/ws/connect and .../docs/v5/websocket/trade/guideline
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from asmm_daemon.exchange.bybit import codes
+from asmm_daemon.exchange.bybit.auth import may_trade, socket_key, trade_window
+from asmm_daemon.exchange.bybit.codes import ApiError, Verb
+from asmm_daemon.exchange.bybit.dcp import DisconnectionGuard
+from asmm_daemon.exchange.bybit.limits import RateLimits, limit_headers
+from asmm_daemon.exchange.bybit.private_topics import DCP_TOPICS, is_topic, stream
+from asmm_daemon.exchange.bybit.public_topics import PublicTopics
+from asmm_daemon.exchange.bybit.rest import batch_weight, too_many
+from asmm_daemon.exchange.bybit.state import State
+from asmm_daemon.exchange.bybit.text import conn_id
+from asmm_daemon.exchange.bybit.trade import Outcome, Trading
+from asmm_daemon.exchange.hub import Connection
+from asmm_daemon.exchange.orders import Origin
+from asmm_daemon.exchange.wire import Reply, RequestInfo
+
+SPOT_MAX_ARGS = 10
+Message = Mapping[str, Any]
+
+
+def parse(text: str) -> Message | None:
+    """A client's message, None when it is not a JSON object."""
+    try:
+        message = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return message if isinstance(message, dict) else None
+
+
+def topics_of(message: Message) -> list[str]:
+    """The topics that a subscription names."""
+    args = message.get("args")
+    return [str(arg) for arg in args] if isinstance(args, list) else []
+
+
+class PublicSocket:
+    """`/v5/public/{category}`."""
+
+    def __init__(self, state: State, topics: PublicTopics) -> None:
+        self._state = state
+        self._topics = topics
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """One connection, until it closes."""
+        category = request.path.rpartition("/")[2]
+        connection = await self._state.server.websocket(request, "public")
+        cid = conn_id(connection.id, category)
+        async for text in connection:
+            self._handle(connection, category, cid, text)
+        return connection.response
+
+    def _handle(self, connection: Connection, category: str, cid: str, text: str) -> None:
+        message = parse(text)
+        op = None if message is None else message.get("op")
+        reply: dict[str, Any] = {"success": True, "ret_msg": "", "conn_id": cid}
+        if message is not None and "req_id" in message:
+            reply["req_id"] = message["req_id"]
+        elif category != "spot":
+            reply["req_id"] = ""
+        if message is None or op not in ("ping", "subscribe", "unsubscribe"):
+            reply |= {"success": False, "ret_msg": "error:invalid op", "op": str(op or "")}
+        elif op == "ping":
+            reply |= {"ret_msg": "pong", "op": "ping"}
+        else:
+            reply |= {"ret_msg": op if category == "spot" else "", "op": op}
+            self._change(connection, category, message, reply)
+            return
+        connection.send(orjson.dumps(reply))
+
+    def _change(self, connection: Connection, category: str, message: Message, reply: dict[str, Any]) -> None:
+        """Subscribes or unsubscribes; the answer goes out before the first data."""
+        names, hub = topics_of(message), self._state.server.hub
+        if message["op"] == "unsubscribe":
+            hub.unsubscribe(connection, names)
+            connection.send(orjson.dumps(reply))
+            return
+        problem = self._problem(connection, category, names)
+        if problem is not None:
+            connection.send(orjson.dumps(reply | {"success": False, "ret_msg": problem}))
+            return
+        connection.send(orjson.dumps(reply))
+        now_ns = self._state.server.now_ns()
+        for name in names:
+            first = self._topics.first(name, now_ns)
+            if first is not None:
+                connection.send(orjson.dumps(first))
+            hub.subscribe(connection, [name])
+            self._topics.started(name, now_ns)
+
+    def _problem(self, connection: Connection, category: str, names: list[str]) -> str | None:
+        if not names:
+            return "error:invalid args"
+        if category == "spot" and len(names) > SPOT_MAX_ARGS:
+            return "args size >10"
+        if category != self._state.category:
+            return f"Invalid symbol :[{','.join(names)}]"
+        for name in names:
+            problem = self._topics.problem(name)
+            if problem is not None:
+                return problem
+            if name in connection.streams:
+                return f"error:already subscribed,topic:{name}"
+        return None
+
+
+class PrivateSocket:
+    """`/v5/private`: authentication, then the account's topics."""
+
+    def __init__(self, state: State, guard: DisconnectionGuard) -> None:
+        self._state = state
+        self._guard = guard
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """One connection, until it closes."""
+        connection = await self._state.server.websocket(request, "private")
+        cid = conn_id(connection.id, "private")
+        try:
+            async for text in connection:
+                self._handle(connection, cid, text)
+        finally:
+            self._guard.closed(connection)
+        return connection.response
+
+    def _handle(self, connection: Connection, cid: str, text: str) -> None:
+        message = parse(text) or {}
+        op = message.get("op")
+        reply: dict[str, Any] = {"success": True, "ret_msg": "", "op": op, "conn_id": cid}
+        if "req_id" in message:
+            reply = {"req_id": message["req_id"], **reply}
+        if op == "ping":
+            del reply["success"], reply["ret_msg"]
+            reply |= {"op": "pong", "args": [str(self._state.server.time_ms())]}
+        elif op == "auth":
+            try:
+                connection.key = socket_key(
+                    self._state.server.keys, message.get("args"), self._state.server.time_ms()
+                )
+            except ApiError as error:
+                reply |= {"success": False, "ret_msg": error.message}
+        elif op in ("subscribe", "unsubscribe"):
+            self._change(connection, op, topics_of(message), reply)
+        else:
+            reply |= {"success": False, "ret_msg": "error:invalid op", "op": str(op or "")}
+        connection.send(orjson.dumps(reply))
+
+    def _change(self, connection: Connection, op: str, names: list[str], reply: dict[str, Any]) -> None:
+        if connection.key is None:
+            reply |= {"success": False, "ret_msg": "Request not authorized"}
+            return
+        unknown = [name for name in names if not is_topic(name)]
+        if unknown or not names:
+            reply |= {"success": False, "ret_msg": f"error:handler not found,topic:{','.join(unknown)}"}
+            return
+        account = connection.key.account
+        streams = [stream(name, account) for name in names]
+        hub = self._state.server.hub
+        if op == "unsubscribe":
+            hub.unsubscribe(connection, streams)
+            return
+        hub.subscribe(connection, streams)
+        if any(name in DCP_TOPICS for name in names):
+            self._guard.joined(connection)
+
+
+@dataclass(slots=True)
+class _TradeSession:
+    """What the trade socket remembers of a connection."""
+
+    cid: str
+    used: set[str] = field(default_factory=set)
+
+
+class TradeSocket:
+    """`/v5/trade`: order entry over WebSocket."""
+
+    def __init__(self, state: State, trading: Trading, limits: RateLimits) -> None:
+        self._state = state
+        self._trading = trading
+        self._limits = limits
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """One connection, until it closes."""
+        connection = await self._state.server.websocket(request, "api")
+        session = _TradeSession(conn_id(connection.id, "trade"))
+        async for text in connection:
+            await self._handle(connection, session, parse(text) or {})
+        return connection.response
+
+    async def _handle(self, connection: Connection, session: _TradeSession, message: Message) -> None:
+        op = str(message.get("op") or "")
+        if op == "ping":
+            now = str(self._state.server.time_ms())
+            body = {"retCode": 0, "retMsg": "OK", "op": "pong", "data": [now], "connId": session.cid}
+            connection.send(orjson.dumps(body))
+        elif op == "auth":
+            connection.send(orjson.dumps(self._auth(connection, session, message)))
+        else:
+            await self._order(connection, session, op, message)
+
+    def _auth(self, connection: Connection, session: _TradeSession, message: Message) -> dict[str, Any]:
+        code, text = 0, "OK"
+        if connection.key is not None:
+            code, text = 20001, "Repeat auth"
+        else:
+            try:
+                now_ms = self._state.server.time_ms()
+                connection.key = socket_key(self._state.server.keys, message.get("args"), now_ms)
+            except ApiError as error:
+                code, text = error.code, error.message
+        body: dict[str, Any] = {"retCode": code, "retMsg": text, "op": "auth", "connId": session.cid}
+        return {"reqId": message["reqId"], **body} if "reqId" in message else body
+
+    async def _order(self, connection: Connection, session: _TradeSession, op: str, message: Message) -> None:
+        args = message.get("args")
+        order = args[0] if isinstance(args, list) and args and isinstance(args[0], dict) else {}
+        params = {name: str(value) for name, value in order.items() if not isinstance(value, list)}
+        key = connection.key
+
+        def body(code: int, text: str, outcome: Outcome, headers: Mapping[str, str]) -> bytes:
+            answer: dict[str, Any] = {
+                "retCode": code,
+                "retMsg": text,
+                "op": op,
+                "data": outcome.result,
+                "retExtInfo": outcome.ext,
+                "header": {**headers, "Traceid": session.cid, "Timenow": str(self._state.server.time_ms())},
+                "connId": session.cid,
+            }
+            return orjson.dumps({"reqId": message["reqId"], **answer} if "reqId" in message else answer)
+
+        async def handler(origin: Origin) -> Reply:
+            headers: dict[str, str] = {}
+            try:
+                outcome = await self._run(connection, session, op, message, order, origin, headers)
+            except ApiError as error:
+                empty = Outcome({}, {})
+                return Reply(200, body(error.code, error.message, empty, headers), str(error.code), headers)
+            return Reply(200, body(0, "OK", outcome, headers), "0", headers)
+
+        def failure(_status: int, code: str) -> bytes:
+            number = int(code) if code.isdigit() else 10016
+            return body(number, "Internal System Error.", Outcome({}, {}), {})
+
+        info = RequestInfo(key.key if key else None, batch_weight(order))
+        await self._state.server.ws_call(connection, op, params, info, handler, failure)
+
+    async def _run(
+        self,
+        connection: Connection,
+        session: _TradeSession,
+        op: str,
+        message: Message,
+        order: Message,
+        origin: Origin,
+        headers: dict[str, str],
+    ) -> Outcome:
+        state, key = self._state, connection.key
+        if key is None:
+            raise ApiError(codes.SIGN, "Request not authorized")
+        verb, is_batch = _operation(op)
+        request_id = str(message.get("reqId", ""))
+        if request_id:
+            if request_id in session.used:
+                raise ApiError(20006, "reqId is duplicated")
+            session.used.add(request_id)
+        sent = message.get("header")
+        trade_window(sent if isinstance(sent, dict) else {}, state.server.time_ms())
+        may_trade(key)
+        path = f"/v5/order/{verb}{'-batch' if is_batch else ''}"
+        account = state.account(key)
+        now_ns = state.server.now_ns()
+        usage = self._limits.charge(account.name, path, batch_weight(order), now_ns)
+        headers.update(limit_headers(usage, now_ns))
+        if not usage.ok:
+            raise too_many()
+        run = self._trading.batch if is_batch else self._trading.one
+        return await state.server.act(lambda: run(verb, account, order, origin))
+
+
+def _operation(op: str) -> tuple[Verb, bool]:
+    name, is_batch = op.removeprefix("order."), op.endswith("-batch")
+    for verb in ("create", "amend", "cancel"):
+        if op.startswith("order.") and name in (verb, f"{verb}-batch"):
+            return verb, is_batch
+    raise ApiError(10404, "op type is not found")
