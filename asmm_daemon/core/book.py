@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asmm_daemon.events import BBO, CLEAR, DEPTH, GAP
-from asmm_daemon.kernels import kernel
+from asmm_daemon.kernels import flat_kernel
 
 
 def int64(value: int) -> int:
@@ -52,7 +52,7 @@ def new_book(width: int = 65536) -> Book:
     return Book(head, np.zeros(width, np.int64), np.zeros(width, np.int64))
 
 
-@kernel
+@flat_kernel
 def qty_at(book: Book, side: int, price: int) -> int:
     """Lots resting at a price; 0 outside the window."""
     i = price - book.head[0].lo
@@ -61,7 +61,7 @@ def qty_at(book: Book, side: int, price: int) -> int:
     return book.bids[i] if side > 0 else book.asks[i]
 
 
-@kernel
+@flat_kernel
 def next_level(book: Book, side: int, price: int) -> int:
     """The next occupied price behind `price` (lower for bids); NO_BID or NO_ASK when there is none."""
     lo = book.head[0].lo
@@ -77,7 +77,7 @@ def next_level(book: Book, side: int, price: int) -> int:
     return NO_ASK
 
 
-@kernel
+@flat_kernel
 def _shift(cells: NDArray[np.int64], by: int) -> None:
     """Moves every cell `by` places down (up when negative); what comes in is empty."""
     n = cells.size
@@ -89,7 +89,7 @@ def _shift(cells: NDArray[np.int64], by: int) -> None:
             cells[i] = cells[i + by] if i + by >= 0 else 0
 
 
-@kernel
+@flat_kernel
 def _move_window(book: Book, center: int) -> None:
     head = book.head[0]
     n = book.bids.size
@@ -105,7 +105,7 @@ def _move_window(book: Book, center: int) -> None:
         head.ask = next_level(book, ASK, lo - 1)
 
 
-@kernel
+@flat_kernel
 def _follow(book: Book, price: int) -> None:
     """Moves the window when a new best price comes within a quarter of its edge."""
     lo = book.head[0].lo
@@ -115,7 +115,7 @@ def _follow(book: Book, price: int) -> None:
         _move_window(book, price)
 
 
-@kernel
+@flat_kernel
 def set_level(book: Book, side: int, price: int, qty: int) -> None:
     """Sets the absolute quantity at a price and keeps the best prices true."""
     head = book.head[0]
@@ -140,7 +140,7 @@ def set_level(book: Book, side: int, price: int, qty: int) -> None:
         head.ask = best
 
 
-@kernel
+@flat_kernel
 def match_level(book: Book, side: int, price: int, qty: int) -> int:
     """Sets a level as a matching engine would: the newer row wins, so the best prices never cross.
 
@@ -157,7 +157,7 @@ def match_level(book: Book, side: int, price: int, qty: int) -> int:
     return previous
 
 
-@kernel
+@flat_kernel
 def clear_to(book: Book, side: int, price: int) -> None:
     """Drops the side's levels from the best up to and including `price`; price 0 drops all."""
     head = book.head[0]
@@ -181,7 +181,7 @@ def clear_to(book: Book, side: int, price: int) -> None:
         head.ask = next_level(book, ASK, price)
 
 
-@kernel
+@flat_kernel
 def drop_better(book: Book, side: int, price: int) -> None:
     """Removes the side's levels that are better than `price`."""
     head = book.head[0]
@@ -191,14 +191,14 @@ def drop_better(book: Book, side: int, price: int) -> None:
         best = head.bid if side > 0 else head.ask
 
 
-@kernel
+@flat_kernel
 def set_best(book: Book, side: int, price: int, qty: int) -> None:
     """Makes (price, qty) the side's best level: better levels are gone."""
     drop_better(book, side, price)
     set_level(book, side, price, qty)
 
 
-@kernel
+@flat_kernel
 def apply(book: Book, kind: int, side: int, price: int, qty: int) -> None:
     """Applies one book row (DEPTH, CLEAR, BBO or GAP); other kinds change nothing."""
     if kind == DEPTH:
@@ -212,7 +212,7 @@ def apply(book: Book, kind: int, side: int, price: int, qty: int) -> None:
         book.head[0].known = False
 
 
-@kernel
+@flat_kernel
 def is_valid(book: Book) -> bool:
     """Whether the book is known, has two sides and is not crossed (locked is valid)."""
     head = book.head[0]

@@ -27,7 +27,7 @@ from asmm_daemon.core.resting import (
     remove,
 )
 from asmm_daemon.events import ROW, Rows
-from asmm_daemon.kernels import kernel
+from asmm_daemon.kernels import flat_kernel
 from asmm_daemon.units import Side
 
 __all__ = [
@@ -129,7 +129,7 @@ def new_matching(*, power: float, mode: int, end_on_gap: bool, width: int) -> Ma
     )
 
 
-@kernel
+@flat_kernel
 def place_order(m: Matching, order: int, side: int, price: int, qty: int, t_ns: int, flags: int) -> int:
     """An order arrives at `t_ns`: RESTED, DONE or CROSSED. Its fills stand in `m.fills`."""
     state = m.state[0]
@@ -145,7 +145,7 @@ def place_order(m: Matching, order: int, side: int, price: int, qty: int, t_ns: 
     return RESTED
 
 
-@kernel
+@flat_kernel
 def amend_order(m: Matching, order: int, price: int, left: int, t_ns: int, flags: int) -> int:
     """Changes a resting order to `left` lots at `price`: RESTED, DONE, CROSSED or NOT_FOUND.
 
@@ -166,7 +166,7 @@ def amend_order(m: Matching, order: int, price: int, left: int, t_ns: int, flags
     return place_order(m, order, side, price, left, t_ns, flags)
 
 
-@kernel
+@flat_kernel
 def _obey(m: Matching, command: Any) -> int:
     if command.kind == PLACE:
         return place_order(
@@ -181,7 +181,7 @@ def _obey(m: Matching, command: Any) -> int:
     return DONE
 
 
-@kernel
+@flat_kernel
 def room_needed(m: Matching, command: Any) -> int:
     """Fill records that a command may need."""
     need = m.state[0].bids + m.state[0].asks
@@ -193,7 +193,7 @@ def room_needed(m: Matching, command: Any) -> int:
     return 2 * need + available(m, side, command.price, command.qty)[1] + 1
 
 
-@kernel
+@flat_kernel
 def replay(
     m: Matching,
     rows: Rows,
@@ -228,7 +228,7 @@ def replay(
     return rows.size, c
 
 
-@kernel
+@flat_kernel
 def _has_room(m: Matching, fills: int) -> bool:
     state = m.state[0]
     return state.fills + fills <= m.fills.size and state.bids < m.bids.size and state.asks < m.asks.size

@@ -38,10 +38,10 @@ from asmm_daemon.core.resting import (
     requeue_all,
 )
 from asmm_daemon.events import BBO, CLEAR, DEPTH, GAP, TRADE
-from asmm_daemon.kernels import kernel
+from asmm_daemon.kernels import flat_kernel
 
 
-@kernel
+@flat_kernel
 def record_fill(
     m: Matching, side: int, order: int, price: int, qty: int, left: int, trade: int, maker: int
 ) -> None:
@@ -59,7 +59,7 @@ def record_fill(
     state.fills += 1
 
 
-@kernel
+@flat_kernel
 def hit(m: Matching, side: int, price: int, qty: int, trade: int, taker: int, queued: int) -> int:
     """Fills the resting orders of `side` at `price` or better from `qty` arriving lots; lots filled.
 
@@ -111,7 +111,7 @@ def hit(m: Matching, side: int, price: int, qty: int, trade: int, taker: int, qu
     return qty - rest
 
 
-@kernel
+@flat_kernel
 def best_own(m: Matching, side: int) -> int:
     """The best price of the simulated orders of a side; NO_BID or NO_ASK when none rests."""
     if side > 0:
@@ -119,7 +119,7 @@ def best_own(m: Matching, side: int) -> int:
     return m.asks[0].price if m.state[0].asks > 0 else NO_ASK
 
 
-@kernel
+@flat_kernel
 def _adjust_queues(m: Matching, side: int, price: int, prev: int, new: int) -> None:
     params = m.params[0]
     orders = m.bids if side > 0 else m.asks
@@ -132,7 +132,7 @@ def _adjust_queues(m: Matching, side: int, price: int, prev: int, new: int) -> N
             break
 
 
-@kernel
+@flat_kernel
 def _on_level(m: Matching, side: int, price: int, qty: int) -> None:
     head = m.book.head[0]
     was = head.bid if side > 0 else head.ask
@@ -152,7 +152,7 @@ def _on_level(m: Matching, side: int, price: int, qty: int) -> None:
         hit(m, -side, price, qty, NOBODY, NOBODY, THROUGH)
 
 
-@kernel
+@flat_kernel
 def _on_best(m: Matching, side: int, price: int, qty: int) -> None:
     orders = m.bids if side > 0 else m.asks
     params = m.params[0]
@@ -166,7 +166,7 @@ def _on_best(m: Matching, side: int, price: int, qty: int) -> None:
     _on_level(m, side, price, qty)
 
 
-@kernel
+@flat_kernel
 def _on_trade(m: Matching, side: int, price: int, qty: int, trade: int) -> None:
     if side == BID:
         if m.state[0].asks > 0 and m.asks[0].price <= price:
@@ -175,7 +175,7 @@ def _on_trade(m: Matching, side: int, price: int, qty: int, trade: int) -> None:
         hit(m, BID, price, qty, trade, NOBODY, QUEUED)
 
 
-@kernel
+@flat_kernel
 def _resume(m: Matching) -> None:
     """Fills what the market has gone through meanwhile: the first moment after a gap's first book."""
     head = m.book.head[0]
@@ -192,7 +192,7 @@ def _resume(m: Matching) -> None:
             hit(m, side, reach, lots, NOBODY, NOBODY, THROUGH)
 
 
-@kernel
+@flat_kernel
 def _in_gap(m: Matching, kind: int, side: int, price: int, qty: int) -> None:
     state = m.state[0]
     if kind == DEPTH:
@@ -206,7 +206,7 @@ def _in_gap(m: Matching, kind: int, side: int, price: int, qty: int) -> None:
         state.gap = FIRST_BOOK
 
 
-@kernel
+@flat_kernel
 def on_row(m: Matching, row: Any) -> None:
     """One row of the feed. At most one fill per resting order comes of it."""
     state = m.state[0]
@@ -239,7 +239,7 @@ def on_row(m: Matching, row: Any) -> None:
             state.asks = 0
 
 
-@kernel
+@flat_kernel
 def crosses(m: Matching, side: int, price: int) -> bool:
     """Whether an order would trade at once, with the visible book or (PARTIAL) a simulated order."""
     head = m.book.head[0]
@@ -254,7 +254,7 @@ def crosses(m: Matching, side: int, price: int) -> bool:
     return price <= reach
 
 
-@kernel
+@flat_kernel
 def available(m: Matching, side: int, price: int, enough: int) -> tuple[int, int]:
     """(lots, levels) that an order of this side and limit meets, counted until `enough` lots."""
     head = m.book.head[0]
@@ -272,7 +272,7 @@ def available(m: Matching, side: int, price: int, enough: int) -> tuple[int, int
     return lots, levels
 
 
-@kernel
+@flat_kernel
 def take(m: Matching, order: int, side: int, limit: int, qty: int) -> int:
     """An arriving order trades as far as its limit allows; the lots that are left.
 

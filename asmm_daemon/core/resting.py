@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asmm_daemon.core.book import ASK, BID, Book, int64, qty_at
-from asmm_daemon.kernels import kernel
+from asmm_daemon.kernels import flat_kernel
 
 NOBODY = int64(-1)
 """In the place of an order or trade id: none."""
@@ -87,7 +87,7 @@ class Matching(NamedTuple):
     fills: NDArray[Any]
 
 
-@kernel
+@flat_kernel
 def advance_queue(order: Any, prev: int, new: int, power: float, mode: int) -> None:
     """The visible level at the order's price went from `prev` to `new` lots."""
     change = prev - new - order.cum_trade
@@ -111,7 +111,7 @@ def advance_queue(order: Any, prev: int, new: int, power: float, mode: int) -> N
     order.ahead = front
 
 
-@kernel
+@flat_kernel
 def insert(m: Matching, side: int, order: int, price: int, left: int, t_ns: int) -> None:
     """Rests an order behind everything visible and simulated at its price."""
     state = m.state[0]
@@ -134,7 +134,7 @@ def insert(m: Matching, side: int, order: int, price: int, left: int, t_ns: int)
         state.asks = n + 1
 
 
-@kernel
+@flat_kernel
 def find(m: Matching, order: int) -> int:
     """Where an order rests: i + 1 among the bids, -(i + 1) among the asks, 0 nowhere."""
     for i in range(m.state[0].bids):
@@ -146,7 +146,7 @@ def find(m: Matching, order: int) -> int:
     return 0
 
 
-@kernel
+@flat_kernel
 def remove(m: Matching, place: int) -> None:
     """Takes the order out that `find` found."""
     state = m.state[0]
@@ -161,7 +161,7 @@ def remove(m: Matching, place: int) -> None:
         state.asks = last
 
 
-@kernel
+@flat_kernel
 def own_qty(m: Matching, side: int, price: int) -> int:
     """Lots of all simulated orders that rest at a price."""
     orders = m.bids if side > 0 else m.asks
@@ -172,7 +172,7 @@ def own_qty(m: Matching, side: int, price: int) -> int:
     return total
 
 
-@kernel
+@flat_kernel
 def requeue_all(m: Matching) -> None:
     """Puts every order behind the whole visible quantity, as after a gap in the feed."""
     for side in (BID, ASK):
