@@ -27,6 +27,7 @@ from asmm_daemon.events import Event, History
 from asmm_daemon.learn import model_file
 from asmm_daemon.service import http, specs, summary
 from asmm_daemon.service.daemon import Daemon, Outcome
+from asmm_daemon.service.event_log import EventLog
 from asmm_daemon.service.exchange_child import ExchangeChild
 from asmm_daemon.service.health import Health
 from asmm_daemon.service.journal import Journal
@@ -161,6 +162,7 @@ class _Session:
             shutdown_s=settings.service.shutdown_s,
             guard=_fail_closed,
             reload=lambda: self._reload(daemon),
+            event_log=stack.enter_context(EventLog(self.options.record)) if self.options.record else None,
         )
         stop_metrics = metrics.serve(settings.service.metrics_host, settings.service.metrics_port)
         stack.callback(stop_metrics)

@@ -18,6 +18,7 @@ from asmm_daemon.core.records import Record, RecordKind
 from asmm_daemon.errors import AsmmError, StateError
 from asmm_daemon.events import Amend, Command, CycleTick, Event, Operator, Place, WatchTick
 from asmm_daemon.service.cadence import beats
+from asmm_daemon.service.event_log import EventLog
 from asmm_daemon.service.health import Health
 from asmm_daemon.service.journal import Journal
 from asmm_daemon.service.metrics import Metrics
@@ -62,10 +63,12 @@ class Daemon:
         shutdown_s: float,
         guard: Callable[[Callable[[Event], None], Callable[[BaseException], None]], Callable[[Event], None]],
         reload: Callable[[], None],
+        event_log: EventLog | None = None,
     ) -> None:
         self.engine, self.venue, self.journal, self.state = engine, venue, journal, state
         self.clock, self.health, self.metrics, self.notifier = clock, health, metrics, notifier
         self._cycle_s, self._shutdown_s, self._reload = cycle_s, shutdown_s, reload
+        self._event_log = event_log
         self.stop = asyncio.Event()
         self._drained = asyncio.Event()
         self._exit = "signal"
@@ -111,6 +114,8 @@ class Daemon:
 
     def _feed(self, event: Event) -> None:
         commands = self.engine.step(event)
+        if self._event_log is not None:
+            self._event_log.write(event, commands)
         self._flush(commands)
 
     def _flush(self, commands: list[Command] | None = None) -> None:

@@ -1,0 +1,95 @@
+"""A session's events and commands, written as they pass, so that a session can be replayed to the byte.
+
+JSON lines: one per event with the commands that it caused. What JSON has no form for is tagged:
+decimals, enumerations, nested events and arrays.
+"""
+
+import base64
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import orjson
+
+from asmm_daemon import events
+from asmm_daemon.errors import TapeError
+from asmm_daemon.events import ROW, Command, Event
+
+_ENUMS: dict[str, type[StrEnum]] = {
+    kind.__name__: kind for kind in (events.Channel, events.OrderStatus, events.Cause)
+}
+
+
+class EventLog:
+    """Appends to a new file; a context that closes it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+
+    def write(self, event: Event, commands: Sequence[Command]) -> None:
+        """One line: the event and what the engine answered."""
+        line = {"event": _encode(event), "commands": [_encode(command) for command in commands]}
+        self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+    def close(self) -> None:
+        """Flushes and closes the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_events(path: Path) -> Iterator[tuple[Event, list[Command]]]:
+    """The events and commands of a log. Raises TapeError with the line of what cannot be read."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                data = orjson.loads(line)
+                yield _decode(data["event"]), [_decode(command) for command in data["commands"]]
+            except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+                raise TapeError(f"{path}:{number}: not a line of an event log: {error}") from None
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, StrEnum):
+        return {"$enum": type(value).__name__, "v": value.value}
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, Decimal):
+        return {"$decimal": str(value)}
+    if isinstance(value, np.ndarray):
+        kind = "ROW" if value.dtype == ROW else value.dtype.str
+        data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
+        return {"$array": kind, "shape": value.shape, "v": data}
+    if is_dataclass(value):
+        return {
+            "$is": type(value).__name__,
+            **{field.name: _encode(getattr(value, field.name)) for field in fields(value)},
+        }
+    return [_encode(item) for item in value]
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_decode(item) for item in value)
+    if not isinstance(value, dict):
+        return value
+    if "$enum" in value:
+        return _ENUMS[value["$enum"]](value["v"])
+    if "$decimal" in value:
+        return Decimal(value["$decimal"])
+    if "$array" in value:
+        kind: Any = ROW if value["$array"] == "ROW" else np.dtype(value["$array"])
+        return np.frombuffer(base64.b64decode(value["v"]), kind).reshape(value["shape"]).copy()
+    made = getattr(events, value["$is"])
+    return made(**{name: _decode(item) for name, item in value.items() if name != "$is"})

@@ -1,0 +1,198 @@
+"""Soak: real recordings replayed at speed to the whole daemon, judged by the venue's own log.
+
+Each row says how long both sides rested near the mid, what filled, and whether the ledger equals the
+venue's account: every trade id, price, quantity and fee, and the final balances and positions.
+"""
+
+import argparse
+import asyncio
+import json
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+from asmm_daemon.service import audit as auditing
+from asmm_daemon.service.journal import FILE_NAME, read
+from asmm_daemon.units import PRODUCTS
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARE_BOTH, SHARE_SIDE = 0.95, 0.97
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recorded market and settings that suit its price."""
+
+    name: str
+    path: str
+    symbol: str
+    settings: tuple[str, ...]
+
+
+RECORDINGS = (
+    Recording(
+        "nexo",
+        "binance-raw/nexousdt-spot",
+        "NEXOUSDT",
+        (
+            "quoting.order_size=50",
+            "quoting.size_in_quote=true",
+            "limits.max_inventory=8000",
+            "limits.max_order=1000",
+        ),
+    ),
+    Recording("standx", "standx-btc", "BTCUSDT", ("quoting.order_size=0.01",)),
+)
+
+
+@dataclass
+class Result:
+    """One session's verdict."""
+
+    product: str
+    recording: str
+    problems: list[str] = field(default_factory=list)
+    row: str = ""
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder of recordings"
+    )
+    parser.add_argument("--minutes", type=float, default=360.0, help="recorded minutes each")
+    parser.add_argument("--speed", type=float, default=60.0)
+    parser.add_argument("--products", default=",".join(PRODUCTS))
+    parser.add_argument("--recordings", default="nexo,standx")
+    parser.add_argument("--min-fills", type=int, default=20, help="fills a side that a session must reach")
+    parser.add_argument("--jobs", type=int, default=1, help="sessions at a time")
+    parser.add_argument("--keep", type=Path, help="keep logs and journals here")
+    parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE")
+    return parser.parse_args()
+
+
+async def _session(options: argparse.Namespace, product: str, recording: Recording, folder: Path) -> Result:
+    folder.mkdir(parents=True, exist_ok=True)
+    log, summary = folder / "venue.jsonl", folder / "summary.json"
+    path = options.data / recording.path
+    if recording.name == "standx":
+        path = _one_day(path, "2026-01-06", folder / "standx")
+    settings = [
+        f"venue.name={product}",
+        f"market.0.symbol={recording.symbol}",
+        f"demo.feed=replay:{path}",
+        f"demo.speed={options.speed}",
+        f"demo.log={log}",
+        f"state_dir={folder / 'state'}",
+        "service.http_port=0",
+        "service.metrics_port=0",
+        "log.style=json",
+        *recording.settings,
+        *options.overrides,
+    ]
+    command = [sys.executable, "-m", "asmm_daemon.cli", "run", "--config", str(ROOT / "config.toml")]
+    command += ["--for", f"{options.minutes * 60 / options.speed}s", "--summary", str(summary)]
+    for setting in settings:
+        command += ["--set", setting]
+    with (folder / "daemon.log").open("wb") as output:
+        process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output, cwd=folder)
+        code = await process.wait()
+    result = Result(product, recording.name)
+    if code != 0 or not summary.exists():
+        result.problems.append(f"exit code {code}: {(folder / 'daemon.log').read_text()[-400:]}")
+        return result
+    _judge(options, result, json.loads(summary.read_text()), log, folder / "state" / FILE_NAME)
+    return result
+
+
+def _one_day(source: Path, day: str, folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    for file in sorted(source.glob(f"*_{day}_*")):
+        link = folder / file.name
+        if not link.exists():
+            link.symlink_to(file)
+    return folder
+
+
+def _half_spreads(journal: Path) -> dict[str, list[tuple[int, float]]]:
+    found: dict[str, list[tuple[int, float]]] = {}
+    with sqlite3.connect(journal) as database:
+        rows = database.execute(
+            "select symbol, t_ns, json_extract(data, '$.half_spread') from records where kind = 'explain' order by seq"
+        )
+        for symbol, t_ns, half_spread in rows:
+            if half_spread is not None:
+                found.setdefault(symbol, []).append((t_ns, half_spread))
+    return found
+
+
+def _intents(journal: Path) -> dict[str, int]:
+    with sqlite3.connect(journal) as database:
+        return dict(database.execute("select key, wall_ns from records where kind = 'intent'").fetchall())
+
+
+def _judge(options: argparse.Namespace, result: Result, summary: dict, log: Path, journal: Path) -> None:
+    report = auditing.audit(auditing.read_log(log), half_spreads=_half_spreads(journal))
+    records = list(read(journal))
+    violations = [
+        *report.violations,
+        *auditing.compare_fills(report, records),
+        *auditing.compare_intents(auditing.read_log(log), _intents(journal)),
+    ]
+    result.problems += [f"{v.invariant} at {v.t_ns}: {v.text}" for v in violations[:5]]
+    market = report.markets[summary["markets"][0]["symbol"]]
+    own = summary["markets"][0]
+    bid, ask, both = market.near_shares
+    if report.open_orders or summary["open_orders"]:
+        result.problems.append(f"{report.open_orders} orders rest at the end")
+    if not summary["reconciled"]:
+        result.problems.append(f"not reconciled: {summary['differences'][:3]}")
+    if both < SHARE_BOTH or min(bid, ask) < SHARE_SIDE:
+        result.problems.append(f"S20: near the mid {bid:.2%} bid, {ask:.2%} ask, {both:.2%} both")
+    if min(market.fills_buy, market.fills_sell) < options.min_fills:
+        result.problems.append(f"only {market.fills_buy} buys and {market.fills_sell} sells filled")
+    position = report.positions.get(own["symbol"])
+    if position is not None and position != Decimal(own["inventory"]):
+        result.problems.append(f"the venue holds {position}, the ledger {own['inventory']}")
+    result.row = (
+        f"{result.product:<13} {result.recording:<7} {market.covered_s / 60:7.1f} min  bid {bid:7.2%} ask {ask:7.2%} "
+        f"both {both:7.2%}  fills {market.fills_buy:>5}/{market.fills_sell:<5} orders {own['orders']:>6} "
+        f"amends {own['amends']:>6}  net {Decimal(own['pnl_net']):>10.4f}  lag p99 {summary['loop_lag_p99_ms']:5.1f} ms  "
+        f"trades {len(report.fills)} = ledger {sum(1 for r in records if r.kind == 'fill')}"
+    )
+
+
+async def _all(options: argparse.Namespace, folder: Path) -> Iterable[Result]:
+    gate = asyncio.Semaphore(options.jobs)
+    wanted = options.recordings.split(",")
+
+    async def one(product: str, recording: Recording) -> Result:
+        async with gate:
+            result = await _session(options, product, recording, folder / f"{product}-{recording.name}")
+        print(result.row or f"{product} {recording.name}: failed", flush=True)
+        for problem in result.problems:
+            print(f"    PROBLEM {problem}", flush=True)
+        return result
+
+    return await asyncio.gather(
+        *(one(p, r) for p in options.products.split(",") for r in RECORDINGS if r.name in wanted)
+    )
+
+
+def main() -> int:
+    """Runs every session; 1 when one has a problem."""
+    options = _arguments()
+    if not options.data.is_dir():
+        print(f"soak: no recordings at {options.data}; name a folder with --data", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory(prefix="asmm-soak-") as scratch:
+        results = asyncio.run(_all(options, options.keep or Path(scratch)))
+    return 1 if any(result.problems for result in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
