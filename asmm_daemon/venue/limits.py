@@ -72,8 +72,16 @@ class Limiter:
     Only cancels may use the last `reserve` share of a bucket. Nothing is granted while silent.
     """
 
-    def __init__(self, clock: Clock, limits: Mapping[str, tuple[float, float]], reserve: float) -> None:
-        """`limits`: bucket name to (weight, window in seconds)."""
+    def __init__(
+        self,
+        clock: Clock,
+        limits: Mapping[str, tuple[float, float]],
+        reserve: float,
+        *,
+        limited: bool = True,
+    ) -> None:
+        """`limits`: bucket name to (weight, window in seconds); not `limited`, only silence holds back."""
+        self._limited = limited
         self._clock = clock
         self._reserve = reserve
         self._buckets: dict[str, Bucket] = {}
@@ -86,6 +94,8 @@ class Limiter:
 
     def set_limits(self, limits: Mapping[str, tuple[float, float]]) -> None:
         """Replaces the named buckets' limits, keeping what they have spent."""
+        if not self._limited:
+            return
         for name, (limit, window_s) in limits.items():
             old = self._buckets.get(name)
             self._buckets[name] = Bucket(limit, int(window_s * NS_PER_S))

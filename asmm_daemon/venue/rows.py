@@ -1,6 +1,7 @@
 """Venue messages to tape rows: the hot path, one compiled call per message."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,12 +82,12 @@ class RowMaker:
     def _write(
         self, rows: Rows, first: int, bids: Levels, asks: Levels, exch_ns: int, local_ns: int, update_id: int
     ) -> None:
-        values = [float(x) for level in bids for x in level[:2]]
-        values += [float(x) for level in asks for x in level[:2]]
+        count = 2 * (len(bids) + len(asks))
+        levels = chain.from_iterable(chain(bids, asks))
         ok = _fill(
             rows,
             first,
-            np.array(values),
+            np.fromiter(map(float, levels), np.float64, count),
             len(bids),
             self._per_tick,
             self._per_lot,

@@ -54,6 +54,7 @@ class StreamClient(Client):  # type: ignore[misc]  # ccxt is untyped
         kind = message.type
         if kind is WSMsgType.TEXT or kind is WSMsgType.BINARY:
             tap = self.tap
+            self.lastPong = None  # whatever arrives proves the connection; ccxt then starts its count anew
             if tap is None:
                 return
             try:
