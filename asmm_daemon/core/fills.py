@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asmm_daemon.core.book import ASK, BID, Book, new_book
-from asmm_daemon.core.matching import available, crosses, on_row, take
+from asmm_daemon.core.matching import available, crosses, on_row, set_quiet_level, take
 from asmm_daemon.core.resting import (
     FILL,
     FILL_PARAMS,
@@ -219,7 +219,8 @@ def replay(
                 c += 1
         if state.bids + state.asks + state.fills > m.fills.size:
             return i, c
-        on_row(m, rows[i])
+        if not set_quiet_level(m, rows[i]):
+            on_row(m, rows[i])
     while c < commands.size:
         if not _has_room(m, room_needed(m, commands[c])):
             return rows.size, c
