@@ -1,6 +1,7 @@
 """The venue as the daemon knows it, over ccxt with every guard that it needs."""
 
 import asyncio
+
 from asmm_daemon.clock import Clock
 from asmm_daemon.errors import VenueError
 from asmm_daemon.events import (
