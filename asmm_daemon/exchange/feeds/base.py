@@ -13,6 +13,7 @@ from asmm_daemon.events import Rows
 from asmm_daemon.exchange.feeds.markets import listed
 from asmm_daemon.exchange.feeds.merged import MergedFeed, Stream, check_symbols
 from asmm_daemon.exchange.feeds.replay import ReplayStream
+from asmm_daemon.exchange.feeds.synthetic import DEFAULT_SYMBOLS, SyntheticStream
 from asmm_daemon.tape.load import open_all
 from asmm_daemon.units import Instrument, Product
 
@@ -68,7 +69,8 @@ def make_feed(spec: str, product: Product, start_ns: int, seed: int, *, loop: bo
             for path in rest.split(","):
                 streams += _replayed(path, product, start_ns, loop=loop)
         elif kind == "synthetic":
-            raise ConfigError(f"feed {item!r} with seed {seed}: not built yet")
+            for symbol in rest.split(",") if rest else DEFAULT_SYMBOLS:
+                streams.append(SyntheticStream(symbol, product, start_ns, seed))
         else:
             raise ConfigError(f"feed {item!r}: expected synthetic, replay:PATH or mirror")
     check_symbols([stream.instrument for stream in streams])
