@@ -134,7 +134,7 @@ class Booker:
         order.updated_ns = t_ns
         self._store.end(order)
         freed = self._funds.release(account, market, order)
-        self._tell.ended(account, order, why, origin, t_ns, market)
+        self._tell.ended(account, order, why, order.left, origin, t_ns, market)
         if freed:
             self._tell.account(account, freed, (), "order", t_ns)
 

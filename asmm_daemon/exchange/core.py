@@ -235,6 +235,12 @@ class Exchange:
         market.tick, market.lot = tick, lot
         self._tell.status(market, self.now_ns)
 
+    def settle_funding(self, symbol: str, rate: Decimal) -> None:
+        """Settles funding at a rate now, outside its schedule."""
+        market = self.market(symbol)
+        market.funding_rate = rate
+        self._upkeep.settle(market, self.now_ns)
+
     def _on_message(self) -> None:
         index, rows = self._feed.pop()
         market = self._by_index[index]

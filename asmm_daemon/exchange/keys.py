@@ -41,6 +41,10 @@ class KeyRing:
         found = self._keys.get(key) if key is not None else None
         return None if found is None or found.revoked else found
 
+    def add(self, key: ApiKey) -> None:
+        """Makes a key known."""
+        self._keys[key.key] = key
+
     def label(self, key: str | None) -> str | None:
         """The name under which a key may be logged; None when it is unknown."""
         found = self._keys.get(key) if key is not None else None

@@ -1,47 +1,218 @@
 """`asmm exchange`: the embedded exchange as a process of its own."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import asyncio
+import contextlib
+import hashlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
+from importlib import import_module
 
-from asmm_daemon.exchange.keys import ApiKey
-from asmm_daemon.units import Product
+import orjson
+import uvloop
 
+from asmm_daemon.clock import Clock, wall_ns
+from asmm_daemon.errors import AsmmError, ConfigError
+from asmm_daemon.exchange.admin import Admin
+from asmm_daemon.exchange.core import Exchange
+from asmm_daemon.exchange.fault_table import Fault, read_faults
+from asmm_daemon.exchange.faults import Faults
+from asmm_daemon.exchange.feeds.base import Feed, make_feed
+from asmm_daemon.exchange.keys import KeyRing
+from asmm_daemon.exchange.log import FORMAT, VenueLog, open_log
+from asmm_daemon.exchange.options import ExchangeOptions, parse
+from asmm_daemon.exchange.server import Server
+from asmm_daemon.exchange.wire import Wire
+from asmm_daemon.units import NS_PER_S, Instrument
 
-@dataclass(frozen=True, slots=True)
-class ExchangeOptions:
-    """Everything that `asmm exchange` can be told.
+__all__ = ["ExchangeOptions", "main", "parse", "serve"]
 
-    `feed`: synthetic, synthetic:SYM,SYM2, replay:PATH[,PATH…] or mirror. `balances`: first deposits by
-    asset (default: a usable amount of every asset). `maker`, `taker`: fee rates that replace the feed's.
-    `history_s`: venue seconds of feed that are run before the first client, so that trades and candles
-    exist. `die_with_parent`: end when the stdin pipe closes, in a session of its own.
-    """
-
-    product: Product = "binanceusdm"
-    feed: str = "synthetic"
-    speed: float = 1.0
-    seed: int = 0
-    port: int = 0
-    log: Path | None = None
-    faults: Path | None = None
-    loop: bool = False
-    balances: Mapping[str, Decimal] = field(default_factory=dict)
-    maker: Decimal | None = None
-    taker: Decimal | None = None
-    keys: tuple[ApiKey, ...] = (ApiKey("KEY", "SECRET"),)
-    order_latency_ms: float = 0.0
-    history_s: float = 0.0
-    die_with_parent: bool = False
-    start_ns: int | None = None
+_BASE_DEPOSITS = {"BTC": Decimal(10), "ETH": Decimal(200)}
+_QUOTE_DEPOSIT = Decimal(100_000)
+_OTHER_DEPOSIT = Decimal(100_000)
 
 
 def main(options: ExchangeOptions) -> int:
     """Runs the exchange until SIGTERM, SIGINT or the parent's end; the exit code."""
-    raise NotImplementedError
+    if options.die_with_parent:
+        with contextlib.suppress(PermissionError):  # already leads its session
+            os.setsid()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_main(options))
+    except AsmmError as error:
+        sys.stderr.write(f"asmm exchange: {error}\n")
+        return error.exit_code
+    return 0
 
 
-def parse(argv: Sequence[str]) -> ExchangeOptions:
-    """Options from a command line; exits with a message when they make no sense."""
-    raise NotImplementedError
+async def _main(options: ExchangeOptions) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if options.die_with_parent:
+        await _watch_stdin(stop)
+    await serve(options, stop)
+
+
+async def serve(options: ExchangeOptions, stop: asyncio.Event) -> None:
+    """Builds the exchange, prints the ready line, and serves until `stop` is set."""
+    faults = [] if options.faults is None else read_faults(options.faults)
+    history_ns = int(options.history_s * NS_PER_S)
+    now_ns = wall_ns() if options.start_ns is None else options.start_ns
+    feed = make_feed(options.feed, options.product, now_ns - history_ns, options.seed, loop=options.loop)
+    log = open_log(options.log, wall_ns)
+    try:
+        exchange = _make_exchange(options, feed, log, now_ns - history_ns)
+        _log_start(options, exchange)
+        clock = Clock(speed=options.speed, start_ns=now_ns if options.start_ns is not None else None)
+        server = _make_server(options, exchange, clock, faults, now_ns)
+        wire = make_wire(server)
+        exchange.advance(now_ns)
+        clock.set(now_ns)
+        admin = Admin(server, wire)
+        try:
+            port = await server.start(wire, options.port, admin.routes)
+        except OSError as error:
+            raise ConfigError(f"port {options.port} cannot be used: {error.strerror}") from error
+        _say_ready(options, exchange, wire, port)
+        await _until(stop, server)
+        await server.stop()
+        if server.failure is not None:
+            raise server.failure
+    finally:
+        feed.close()
+        log.close()
+
+
+def make_wire(server: Server) -> Wire:
+    """The wire protocol of the exchange's product."""
+    package = "bybit" if server.exchange.product.startswith("bybit") else "binance"
+    wire: Wire = import_module(f"asmm_daemon.exchange.{package}.wire").make_wire(server)
+    return wire
+
+
+def _make_exchange(options: ExchangeOptions, feed: Feed, log: VenueLog, start_ns: int) -> Exchange:
+    instruments = [_with_fees(unit, options) for unit in feed.instruments]
+    deposits = _deposits(instruments, options)
+    return Exchange(
+        options.product,
+        feed,
+        log,
+        start_ns=start_ns,
+        deposits={key.account: deposits for key in options.keys},
+        instruments=instruments,
+    )
+
+
+def _make_server(
+    options: ExchangeOptions, exchange: Exchange, clock: Clock, faults: Sequence[Fault], start_ns: int
+) -> Server:
+    log = exchange.log
+    return Server(
+        exchange,
+        log=log,
+        faults=Faults(faults, seed=options.seed, start_ns=start_ns, log=log),
+        clock=clock,
+        keys=KeyRing(replace(key) for key in options.keys),
+        seed=options.seed,
+        order_latency_ms=options.order_latency_ms,
+    )
+
+
+def _with_fees(unit: Instrument, options: ExchangeOptions) -> Instrument:
+    maker = unit.maker if options.maker is None else options.maker
+    taker = unit.taker if options.taker is None else options.taker
+    return replace(unit, maker=maker, taker=taker)
+
+
+def _deposits(instruments: Sequence[Instrument], options: ExchangeOptions) -> dict[str, Decimal]:
+    """Usable amounts of every asset that is traded; bases only where they change hands."""
+    if options.balances:
+        return dict(options.balances)
+    deposits = {unit.quote: _QUOTE_DEPOSIT for unit in instruments}
+    for unit in instruments:
+        if unit.is_spot:
+            deposits.setdefault(unit.base, _BASE_DEPOSITS.get(unit.base, _OTHER_DEPOSIT))
+    return deposits
+
+
+def _log_start(options: ExchangeOptions, exchange: Exchange) -> None:
+    faults = options.faults.read_bytes() if options.faults is not None else b""
+    account = next(iter(exchange.accounts.values()))
+    exchange.log.write(
+        "start",
+        exchange.now_ns,
+        format=FORMAT,
+        product=options.product,
+        speed=options.speed,
+        seed=options.seed,
+        feed=options.feed,
+        symbols=[
+            {
+                "sym": market.symbol,
+                "tick": market.instrument.tick,
+                "lot": market.instrument.lot,
+                "min_notional": market.instrument.min_notional,
+                "maker": market.instrument.maker,
+                "taker": market.instrument.taker,
+            }
+            for market in exchange.markets.values()
+        ],
+        balances={asset: balance.total for asset, balance in account.balances.items()},
+        faults_sha256=hashlib.sha256(faults).hexdigest(),
+    )
+
+
+def _say_ready(options: ExchangeOptions, exchange: Exchange, wire: Wire, port: int) -> None:
+    line = {
+        "ready": True,
+        "product": options.product,
+        "pid": os.getpid(),
+        "speed": options.speed,
+        "rest_url": f"http://127.0.0.1:{port}",
+        "ws_url": f"ws://127.0.0.1:{port}",
+        **wire.urls(port),
+        "admin_url": f"http://127.0.0.1:{port}/admin",
+        "symbols": list(exchange.markets),
+    }
+    sys.stdout.write(orjson.dumps(line).decode() + "\n")
+    sys.stdout.flush()
+
+
+async def _until(stop: asyncio.Event, server: Server) -> None:
+    waits = {asyncio.ensure_future(stop.wait()), asyncio.ensure_future(server.failed())}
+    _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in pending:
+        wait.cancel()
+
+
+class _Pipe(asyncio.Protocol):
+    """Sets `stop` when the pipe closes."""
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop = stop
+
+    def eof_received(self) -> None:
+        """The parent closed its end."""
+        self._stop.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The pipe broke."""
+        del exc
+        self._stop.set()
+
+
+async def _watch_stdin(stop: asyncio.Event) -> None:
+    try:
+        await asyncio.get_running_loop().connect_read_pipe(lambda: _Pipe(stop), sys.stdin)
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"--die-with-parent needs a pipe as standard input: {error}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main(parse(sys.argv[1:])))

@@ -43,7 +43,7 @@ class Upkeep:
             elif row["kind"] == FUNDING:
                 self._funding_fed.add(market.symbol)
                 market.funding_rate = Decimal(int(row["price"])).scaleb(-8)
-                self._settle(market, self._exchange.now_ns)
+                self.settle(market, self._exchange.now_ns)
 
     def _each_second(self, t_ns: int) -> None:
         exchange = self._exchange
@@ -63,10 +63,10 @@ class Upkeep:
     def _on_funding_time(self, t_ns: int) -> None:
         for market in self._exchange.markets.values():
             if market.symbol not in self._funding_fed:
-                self._settle(market, t_ns)
+                self.settle(market, t_ns)
         self._plan_funding(t_ns)
 
-    def _settle(self, market: Market, t_ns: int) -> None:
+    def settle(self, market: Market, t_ns: int) -> None:
         """Longs pay shorts rate x notional at the mark (the other way round for a negative rate)."""
         quote = market.instrument.quote
         for account in self._exchange.accounts.values():
