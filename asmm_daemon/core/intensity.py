@@ -1,12 +1,14 @@
 """κ and A of λ(δ) = A·e^(−κδ): how far and how often taker orders reach, per side.
 
 One observation is one taker order: trades of the same side and venue time are merged, and the furthest
-price counts. Its reach is measured from the price that quotes referred to just before it. Above half a
-spread the reach is taken as geometric on ticks, of which κ = ln(1 + n·tick/Σexcess)/tick is the
-maximum-likelihood estimate. A comes from the rate of those orders over the time with a valid book
-(silence counts, gaps do not), times the share that cleared the best level: an order behind the queue
-is filled by no other. Until orders were seen a prior stands in, weighted as so many orders. Index 0 is
-buying takers (they reach our asks), index 1 selling takers. Lengths are in ticks.
+price counts. Its reach is measured from the mid of the last quote cycle, from which quotes were made.
+Orders that only hit the best level fill nothing behind its queue, and they are most of all; so those
+count that go at least a tick beyond half a spread. Their excess over that is taken as geometric on
+ticks, of which κ = ln(1 + n·tick/Σexcess)/tick is the maximum-likelihood estimate; an excess counts as
+at most OUTLIER slow means, or a single sweep would set κ for hours. A is their rate over the time with
+a valid book (silence counts, gaps do not), carried back to δ = 0. Until orders were seen a prior stands
+in, weighted as so many orders. Index 0 is buying takers (they reach our asks), index 1 selling takers.
+Lengths are in ticks.
 """
 
 from typing import Any
@@ -18,10 +20,10 @@ from asmm_daemon.core.params import Params
 from asmm_daemon.core.volatility import SAMPLE_S
 from asmm_daemon.kernels import kernel
 
-PRIOR_RATE = 0.1
-"""Prior rate of taker orders of one side, 1/s, weighted as one order."""
-PRIOR_CLEARED = 0.2
-"""Prior share of taker orders that clear the best level, weighted as five orders."""
+PRIOR_RATE = 0.02
+"""Prior rate of orders of one side that go beyond the best level, 1/s, weighted as one order."""
+OUTLIER = 10.0
+"""Slow means (at least a tick) at which one order's excess is capped: e⁻¹⁰ of a geometric law lies above."""
 REACH_MIN_TICKS = 0.5
 """Least 1/κ."""
 REACH_MAX = 0.01
@@ -29,11 +31,9 @@ REACH_MAX = 0.01
 
 INTENSITY = np.dtype(
     [
-        ("orders", np.float64, (2,)),  # decayed count of taker orders, kappa_halflife_s
-        ("cleared", np.float64, (2,)),  # of them, those that cleared the best level
-        ("beyond", np.float64, (2,)),  # of them, those that reached half a spread or more
-        ("excess", np.float64, (2,)),  # Σ of the reach beyond half a spread, ticks
-        ("touch", np.float64, (2,)),  # Σ of half a spread, ticks
+        ("beyond", np.float64, (2,)),  # decayed count of orders beyond the touch, kappa_halflife_s
+        ("excess", np.float64, (2,)),  # Σ of their excess, ticks
+        ("touch", np.float64, (2,)),  # Σ of half a spread and a tick, ticks
         ("seconds", np.float64),  # decayed exposure with a valid book
         ("slow_beyond", np.float64),  # as `beyond` and `excess`, both sides, slow_halflife_s
         ("slow_excess", np.float64),
@@ -43,10 +43,8 @@ INTENSITY = np.dtype(
         ("exch_ns", np.int64),
         ("local_ns", np.int64),
         ("furthest", np.int64),  # ticks
-        ("qty", np.int64),  # lots
-        ("reference", np.float64),  # price that quotes referred to before it, ticks
-        ("half_spread", np.float64),  # ticks
-        ("best_qty", np.int64),  # lots visible at the best level it met
+        ("reference", np.float64),  # mid of the last cycle before it, ticks
+        ("touch_from", np.float64),  # half a spread and a tick, ticks
     ],
     align=True,
 )
@@ -55,53 +53,53 @@ Intensity = NDArray[Any]
 
 
 @kernel
+def _mean_excess(intensity: Intensity, params: Params, orders: float, excess: float) -> float:
+    # the prior is so many orders with the mean excess that a geometric law of its κ has
+    weight = params[0].kappa_prior_orders
+    prior = max(intensity[0].prior_ticks, REACH_MIN_TICKS)
+    return (excess + weight / np.expm1(1.0 / prior)) / max(orders + weight, 1e-9)
+
+
+@kernel
 def add_trade(
     intensity: Intensity,
+    params: Params,
     side: int,
     price: int,
-    qty: int,
     exch_ns: int,
     local_ns: int,
     reference: float,
     half_spread: float,
-    best_qty: int,
 ) -> None:
-    """Takes one trade; it joins the taker order before it when side and venue time are the same.
-
-    `reference`, `half_spread` and `best_qty` (of the side that the taker met) are as before the trade.
-    """
+    """Takes one trade; it joins the taker order before it when side and venue time are the same."""
     e = intensity[0]
     if side == e.side and exch_ns == e.exch_ns:
-        e.qty += qty
         if (price - e.furthest) * side > 0:
             e.furthest = price
         return
-    close_order(intensity)
+    close_order(intensity, params)
     e.side = side
     e.exch_ns = exch_ns
     e.local_ns = local_ns
     e.furthest = price
-    e.qty = qty
     e.reference = reference
-    e.half_spread = half_spread
-    e.best_qty = best_qty
+    e.touch_from = half_spread + 1.0
 
 
 @kernel
-def close_order(intensity: Intensity) -> None:
+def close_order(intensity: Intensity, params: Params) -> None:
     """Counts the taker order whose trades were being merged."""
     e = intensity[0]
     if e.side == 0:
         return
     i = 0 if e.side > 0 else 1
-    excess = e.side * (e.furthest - e.reference) - e.half_spread
-    e.orders[i] += 1.0
-    if e.qty >= e.best_qty:
-        e.cleared[i] += 1.0
+    excess = e.side * (e.furthest - e.reference) - e.touch_from
     if excess >= 0.0:
+        mean = _mean_excess(intensity, params, e.slow_beyond, e.slow_excess)
+        excess = min(excess, OUTLIER * max(mean, 1.0))
         e.beyond[i] += 1.0
         e.excess[i] += excess
-        e.touch[i] += e.half_spread
+        e.touch[i] += e.touch_from
         e.slow_beyond += 1.0
         e.slow_excess += excess
     e.side = 0
@@ -115,8 +113,6 @@ def decay(intensity: Intensity, params: Params, exposed_ns: int) -> None:
     e.seconds += exposed_ns * 1e-9
     current = 0.5 ** (SAMPLE_S / p.kappa_halflife_s)
     for i in range(2):
-        e.orders[i] *= current
-        e.cleared[i] *= current
         e.beyond[i] *= current
         e.excess[i] *= current
         e.touch[i] *= current
@@ -138,11 +134,7 @@ def set_prior(intensity: Intensity, params: Params, spread_ticks: float) -> None
 
 @kernel
 def _estimate(intensity: Intensity, params: Params, orders: float, excess: float, mid: float) -> float:
-    # the prior is so many orders with the mean excess that a geometric law of its κ has
-    weight = params[0].kappa_prior_orders
-    prior = max(intensity[0].prior_ticks, REACH_MIN_TICKS)
-    mean = (excess + weight / np.expm1(1.0 / prior)) / max(orders + weight, 1e-9)
-    kappa = np.log1p(1.0 / max(mean, 1e-9))
+    kappa = np.log1p(1.0 / max(_mean_excess(intensity, params, orders, excess), 1e-9))
     return min(max(kappa, 1.0 / (REACH_MAX * mid)), 1.0 / REACH_MIN_TICKS)
 
 
@@ -179,14 +171,9 @@ def is_prior(intensity: Intensity, params: Params) -> bool:
 
 @kernel
 def arrival(intensity: Intensity, kappa_ticks: float) -> float:
-    """A of one side (mean of both), 1/s: the rate of fills that a quote at the reference would see.
-
-    Half a spread h away, orders reach at rate n/T; the share that clears the level fills us there.
-    """
+    """A of one side (mean of both), 1/s: rate beyond the touch, carried from there back to δ = 0."""
     e = intensity[0]
     beyond = e.beyond[0] + e.beyond[1]
-    orders = e.orders[0] + e.orders[1]
     rate = (beyond + 2.0) / (2.0 * (e.seconds + 1.0 / PRIOR_RATE))
-    share = (e.cleared[0] + e.cleared[1] + 5.0 * PRIOR_CLEARED) / (orders + 5.0)
-    touch = (e.touch[0] + e.touch[1]) / beyond if beyond > 0.0 else 0.0
-    return share * rate * np.exp(min(kappa_ticks * touch, 50.0))
+    touch = (e.touch[0] + e.touch[1]) / beyond if beyond > 0.0 else 1.0
+    return rate * np.exp(min(kappa_ticks * touch, 50.0))

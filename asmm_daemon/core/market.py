@@ -48,9 +48,7 @@ MARKET = np.dtype(
         ("ask_qty", np.int64),
         ("mid", np.float64),  # ticks; the last valid one
         ("micro", np.float64),  # ticks; each side weighted by the other side's volume
-        ("reference", np.float64),  # ticks; microprice that quotes between decisions refer to
-        ("reference_before", np.float64),  # the one it replaced
-        ("reference_ns", np.int64),  # venue time of the replacement
+        ("reference", np.float64),  # ticks; mid at the last 5 s sample, the start of a cycle
         ("sample_ns", np.int64),  # when the next 5 s sample is due
         ("exposed_ns", np.int64),  # time with a valid book since the last sample
         ("funding_rate", np.float64),  # fraction; NaN unknown
@@ -151,13 +149,14 @@ def advance(state: MarketState, params: Params, t_ns: int) -> None:
         return
     e = state.intensity[0]
     if e.side != 0 and t_ns > e.local_ns + MERGE_NS:
-        flow.close_order(state.intensity)
+        flow.close_order(state.intensity, params)
     while m.sample_ns <= t_ns:
         if m.valid:
             m.exposed_ns += m.sample_ns - m.now_ns
         flow.decay(state.intensity, params, m.exposed_ns)
         m.exposed_ns = 0
         vol.add_sample(state.volatility, params, m.mid if m.valid else np.nan)
+        m.reference = m.mid
         m.now_ns = m.sample_ns
         m.sample_ns += SAMPLE_NS
     if m.valid:
@@ -170,7 +169,7 @@ def advance(state: MarketState, params: Params, t_ns: int) -> None:
 
 
 @kernel
-def _trade(state: MarketState, side: int, price: int, qty: int, exch_ns: int) -> None:
+def _trade(state: MarketState, params: Params, side: int, price: int, qty: int, exch_ns: int) -> None:
     m = state.market[0]
     i = m.trades % TRADES
     m.trades += 1
@@ -195,16 +194,15 @@ def _trade(state: MarketState, side: int, price: int, qty: int, exch_ns: int) ->
     m.candle_close[k] = price
     m.candle_volume[k] += qty
     if m.valid and side != 0:
-        reference = m.reference if exch_ns > m.reference_ns else m.reference_before
         half_spread = 0.5 * (m.ask - m.bid)
-        best_qty = m.ask_qty if side > 0 else m.bid_qty
-        flow.add_trade(state.intensity, side, price, qty, exch_ns, m.now_ns, reference, half_spread, best_qty)
+        flow.add_trade(state.intensity, params, side, price, exch_ns, m.now_ns, m.reference, half_spread)
 
 
 @kernel
-def _refresh(state: MarketState, params: Params, exch_ns: int) -> None:
+def _refresh(state: MarketState, params: Params) -> None:
     # reads the top of the book anew, own quantity taken out
     m = state.market[0]
+    was_valid = m.valid
     m.valid = is_valid(state.book)
     if not m.valid:
         return
@@ -213,6 +211,10 @@ def _refresh(state: MarketState, params: Params, exch_ns: int) -> None:
     if bid_qty <= 0 or ask_qty <= 0:
         m.valid = False
         return
+    if not was_valid:
+        m.reference = 0.5 * (bid + ask)
+        if state.intensity[0].prior_ticks == 0.0:
+            flow.set_prior(state.intensity, params, float(ask - bid))
     if bid == m.bid and ask == m.ask and bid_qty == m.bid_qty and ask_qty == m.ask_qty:
         return
     m.bid, m.bid_qty, m.ask, m.ask_qty = bid, bid_qty, ask, ask_qty
@@ -225,20 +227,12 @@ def _refresh(state: MarketState, params: Params, exch_ns: int) -> None:
     m.mid_last[i] = m.mid
     m.mid_high[i] = max(m.mid_high[i], m.mid)
     m.mid_low[i] = min(m.mid_low[i], m.mid)
-    if m.reference == 0.0:
-        m.reference = m.reference_before = m.micro
-        flow.set_prior(state.intensity, params, float(ask - bid))
-    elif moved(params, m.micro, m.reference):
-        if exch_ns > m.reference_ns:
-            m.reference_before = m.reference
-            m.reference_ns = exch_ns
-        m.reference = m.micro
 
 
 @kernel
-def moved(params: Params, micro: float, reference: float) -> bool:
-    """Whether the microprice left the reference by more than requote_bps, at least a tick (in ticks)."""
-    return abs(micro - reference) > max(1.0, params[0].requote_bps * 1e-4 * reference)
+def moved(params: Params, micro: float, then: float) -> bool:
+    """Whether the microprice went more than requote_bps from what it was, at least a tick (in ticks)."""
+    return abs(micro - then) > max(1.0, params[0].requote_bps * 1e-4 * then)
 
 
 @kernel
@@ -246,27 +240,24 @@ def _message(state: MarketState, params: Params, rows: Rows, start: int, stop: i
     m = state.market[0]
     advance(state, params, rows[stop - 1].local_ns)
     booked = False
-    exch_ns = rows[start].exch_ns
     for i in range(start, stop):
         row = rows[i]
         kind = row.kind
         if kind == TRADE:
-            exch_ns = max(exch_ns, row.exch_ns)
-            _trade(state, row.side, row.price, row.qty, row.exch_ns)
+            _trade(state, params, row.side, row.price, row.qty, row.exch_ns)
         elif kind == FUNDING:
             m.funding_rate = row.price * 1e-8
             m.funding_ns = row.exch_ns
         elif kind == MARK:
             m.mark = row.price
         else:
-            exch_ns = max(exch_ns, row.exch_ns)
             apply(state.book, kind, row.side, row.price, row.qty)
             booked = True
             if kind == GAP:
                 m.gaps += 1
     if booked:
         m.book_ns = m.now_ns
-        _refresh(state, params, exch_ns)
+        _refresh(state, params)
     m.messages += 1
 
 
@@ -307,7 +298,7 @@ def set_own(state: MarketState, params: Params, side: int, price: int, qty: int)
         last = m.owns
         m.own_side[at], m.own_price[at] = m.own_side[last], m.own_price[last]
         m.own_qty[at] = m.own_qty[last]
-    _refresh(state, params, m.reference_ns)
+    _refresh(state, params)
 
 
 @kernel
@@ -315,4 +306,4 @@ def clear_own(state: MarketState, params: Params) -> None:
     """Says that nothing of ours rests."""
     m = state.market[0]
     m.owns = 0
-    _refresh(state, params, m.reference_ns)
+    _refresh(state, params)

@@ -78,7 +78,7 @@ class QuoteParams:
     """Half-life of the current κ and A."""
     slow_halflife_s: float = 86_400.0
     """Half-life of the averages σ̄ and κ̄ from which τ is found."""
-    kappa_prior_orders: float = 20.0
+    kappa_prior_orders: float = 5.0
     """Weight of κ's prior, in observed taker orders."""
     kappa_prior: float = 0.0
     """κ's prior in 1/quote currency (a journal's younger than 24 h); 0: from the spread."""

@@ -28,8 +28,8 @@ RATIO_PRIOR = 60.0
 RATIO_MIN, RATIO_MAX = 0.2, 5.0
 SIGMA_FLOOR = 0.0645
 """Least σ in ticks/√s: half a tick in 60 s, so that a still market is not taken as riskless."""
-NORMAL_FLOOR = 0.447
-"""Least normal σ in ticks/√s: one tick a sample, so that single ticks are no spike."""
+NORMAL_FLOOR = 0.129
+"""Least normal σ in ticks/√s: one tick in 60 s, so that single ticks are no spike."""
 
 VOLATILITY = np.dtype(
     [
