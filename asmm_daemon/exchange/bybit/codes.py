@@ -38,7 +38,7 @@ _LINEAR: dict[Reject, tuple[int, str]] = {
     Reject.QTY_LOT: (PARAMS, "Qty invalid"),
     Reject.QTY_MIN: (PARAMS, "The number of contracts exceeds minimum limit allowed"),
     Reject.QTY_MAX: (PARAMS, "The number of contracts exceeds maximum limit allowed: too large"),
-    Reject.MIN_NOTIONAL: (110094, "Order does not meet minimum order value"),
+    Reject.MIN_NOTIONAL: (110094, "Order does not meet minimum order value {least}USDT"),
     Reject.MAX_ORDERS: (110020, "You cannot have more than 500 active orders."),
     Reject.DUPLICATE_CID: (110072, "OrderLinkedID is duplicate"),
     Reject.BALANCE: (110007, "ab not enough for new order"),
@@ -91,4 +91,5 @@ _VERBS: dict[Verb, str] = {"create": "create", "amend": "replace", "cancel": "ca
 def rejection(reject: VenueReject, category: Category, verb: Verb) -> ApiError:
     """The venue's answer to a refusal of the exchange."""
     code, message = _TABLES[category][reject.reason]
-    return ApiError(code, message.format(verb=_VERBS[verb]))
+    least = reject.detail.rpartition(" ")[2]
+    return ApiError(code, message.format(verb=_VERBS[verb], least=least))
