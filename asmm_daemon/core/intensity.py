@@ -123,9 +123,11 @@ def decay(intensity: Intensity, params: Params, exposed_ns: int) -> None:
 
 
 @kernel
-def set_prior(intensity: Intensity, params: Params, spread_ticks: float) -> None:
-    """Sets the prior: the configured κ, else 1/κ = max(1 tick, 2 spreads)."""
+def set_prior_once(intensity: Intensity, params: Params, spread_ticks: float) -> None:
+    """Sets the prior where there is none: the configured κ, else 1/κ = max(1 tick, 2 spreads)."""
     p = params[0]
+    if intensity[0].prior_ticks > 0.0:
+        return
     if p.kappa_prior > 0.0:
         intensity[0].prior_ticks = 1.0 / (p.kappa_prior * p.tick)
     else:

@@ -213,8 +213,7 @@ def _refresh(state: MarketState, params: Params) -> None:
         return
     if not was_valid:
         m.reference = 0.5 * (bid + ask)
-        if state.intensity[0].prior_ticks == 0.0:
-            flow.set_prior(state.intensity, params, float(ask - bid))
+        flow.set_prior_once(state.intensity, params, float(ask - bid))
     if bid == m.bid and ask == m.ask and bid_qty == m.bid_qty and ask_qty == m.ask_qty:
         return
     m.bid, m.bid_qty, m.ask, m.ask_qty = bid, bid_qty, ask, ask_qty
