@@ -85,17 +85,19 @@ def _warm_trades(state: MarketState, params: Params, trades: Rows) -> None:
 
 
 @kernel
-def warm(state: MarketState, params: Params, candles: NDArray[np.int64], trades: Rows, t_ns: int) -> None:
-    """Starts a fresh state at `t_ns` from history; does nothing to what live data has already touched.
+def warm_market(state: MarketState, params: Params, candles: NDArray[np.int64], trades: Rows) -> None:
+    """Starts a fresh state from history; what live data has touched already stays as it is.
 
     Args:
         state: of the market, before or soon after its first messages.
         params: of the market.
         candles: (n, 6), oldest first: open time in ns; open, high, low, close in ticks; volume in lots.
         trades: TRADE rows, oldest first.
-        t_ns: now.
     """
-    advance(state, params, t_ns)
+    if candles.shape[0] > 0:
+        advance(state, params, candles[candles.shape[0] - 1, 0])
+    if trades.size > 0:
+        advance(state, params, trades[trades.size - 1].local_ns)
     if state.volatility[0].changes == 0 and state.market[0].candles == 0:
         _warm_candles(state, params, candles)
     if state.market[0].trades == 0:
