@@ -10,7 +10,7 @@
 | POST /admin/filters | {"symbol", "tick", "lot"} | coarser filters |
 | POST /admin/funding | {"symbol", "rate"} | settles funding now |
 | POST /admin/fee-asset | {"account", "asset", "price"} | fees in a third asset; no asset: ends it |
-| POST /admin/key | {"key", "secret", "revoked", "can_trade", "can_withdraw", …} | makes or changes a key |
+| POST /admin/key | {"key", "secret", "revoked", "can_trade", …} | adds or changes it |
 | POST /admin/close | {"name": "private"} | closes matching WebSockets |
 | POST /admin/ACTION | parameters | an action of the wire's own |
 """

@@ -11,7 +11,7 @@ from asmm_daemon.units import NS_PER_S
 class Faults:
     """All faults of a session. Dice come from the seed alone."""
 
-    def __init__(self, faults: Iterable[Fault], *, seed: int, start_ns: int, log: VenueLog) -> None:
+    def __init__(self, faults: Iterable[Fault], *, seed: int, log: VenueLog, start_ns: int = 0) -> None:
         self._faults: dict[str, Fault] = {}
         self._by_target: dict[str, list[Fault]] = {}
         self._dice = random.Random(seed)  # noqa: S311  (faults, not secrets)
@@ -21,6 +21,10 @@ class Faults:
         self._said: set[tuple[str, int, str]] = set()
         for fault in faults:
             self.add(fault)
+
+    def begin(self, t_ns: int) -> None:
+        """Faults count their time from here."""
+        self._start_ns = t_ns
 
     def add(self, fault: Fault) -> None:
         """Adds a fault, in place of one with the same id."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from asmm_daemon.core.book import new_book, qty_at
 from asmm_daemon.core.fills import FillModel, Fills
+from asmm_daemon.core.fills import warm_up as warm_up_fills
 from asmm_daemon.events import ROW, Rows
 from asmm_daemon.exchange.listener import Level
 from asmm_daemon.exchange.orders import PublicTrade
@@ -157,3 +158,16 @@ class Market:
         levels: list[Level] = [tuple(row) for row in self._out[:changes].tolist()] if changes else []
         fed = [tuple(row) for row in self._feed_trades[:trades].tolist()] if trades else []
         return Shown(levels, fed, marks, exch_ns, local_ns, best_changed)
+
+
+def warm_up() -> None:
+    """Compiles the kernels of a market, so that time does not stand still at its first message."""
+    warm_up_fills()
+    shown, number = new_book(8), np.zeros((1, 3), np.int64)
+    rows, meta = np.zeros(1, ROW), np.zeros(1, META)
+    number_trades(rows)
+    publish(
+        shown, shown, number, rows, _NOTHING, np.zeros((8, 3), np.int64), np.zeros((1, 4), np.int64), meta
+    )
+    top_levels(shown, BUY, np.zeros((1, 2), np.int64))
+    qty_at(shown, BUY, 0)

@@ -23,6 +23,7 @@ from asmm_daemon.exchange.faults import Faults
 from asmm_daemon.exchange.feeds.base import Feed, make_feed
 from asmm_daemon.exchange.keys import KeyRing
 from asmm_daemon.exchange.log import FORMAT, VenueLog, open_log
+from asmm_daemon.exchange.market import warm_up
 from asmm_daemon.exchange.options import ExchangeOptions, parse
 from asmm_daemon.exchange.server import Server
 from asmm_daemon.exchange.wire import Wire
@@ -62,18 +63,18 @@ async def _main(options: ExchangeOptions) -> None:
 async def serve(options: ExchangeOptions, stop: asyncio.Event) -> None:
     """Builds the exchange, prints the ready line, and serves until `stop` is set."""
     faults = [] if options.faults is None else read_faults(options.faults)
-    history_ns = int(options.history_s * NS_PER_S)
-    now_ns = wall_ns() if options.start_ns is None else options.start_ns
-    feed = make_feed(options.feed, options.product, now_ns - history_ns, options.seed, loop=options.loop)
+    fixed_ns = options.start_ns
+    warm_up()
+    start_ns = (wall_ns() if fixed_ns is None else fixed_ns) - int(options.history_s * NS_PER_S)
+    feed = make_feed(options.feed, options.product, start_ns, options.seed, loop=options.loop)
     log = open_log(options.log, wall_ns)
     try:
-        exchange = _make_exchange(options, feed, log, now_ns - history_ns)
+        exchange = _make_exchange(options, feed, log, start_ns)
         _log_start(options, exchange)
-        clock = Clock(speed=options.speed, start_ns=now_ns if options.start_ns is not None else None)
-        server = _make_server(options, exchange, clock, faults, now_ns)
+        server = _make_server(options, exchange, faults)
         wire = make_wire(server)
-        exchange.advance(now_ns)
-        clock.set(now_ns)
+        exchange.advance(wall_ns() if fixed_ns is None else fixed_ns)
+        server.begin(wall_ns() if fixed_ns is None else fixed_ns)
         admin = Admin(server, wire)
         try:
             port = await server.start(wire, options.port, admin.routes)
@@ -109,15 +110,13 @@ def _make_exchange(options: ExchangeOptions, feed: Feed, log: VenueLog, start_ns
     )
 
 
-def _make_server(
-    options: ExchangeOptions, exchange: Exchange, clock: Clock, faults: Sequence[Fault], start_ns: int
-) -> Server:
+def _make_server(options: ExchangeOptions, exchange: Exchange, faults: Sequence[Fault]) -> Server:
     log = exchange.log
     return Server(
         exchange,
         log=log,
-        faults=Faults(faults, seed=options.seed, start_ns=start_ns, log=log),
-        clock=clock,
+        faults=Faults(faults, seed=options.seed, log=log),
+        clock=Clock(speed=options.speed),
         keys=KeyRing(replace(key) for key in options.keys),
         seed=options.seed,
         order_latency_ms=options.order_latency_ms,

@@ -141,13 +141,18 @@ class Server:
 
     # for whoever runs it
 
+    def begin(self, t_ns: int) -> None:
+        """Sets the venue clock; faults count their time from here."""
+        self.clock.set(t_ns)
+        self.faults.begin(t_ns)
+
     async def start(self, wire: Wire, port: int, extra: Callable[[web.Application], None]) -> int:
         """Listens on 127.0.0.1 (port 0: any) and starts the pump; the port."""
         self._calls.wire = wire
         app = web.Application(middlewares=[self._calls.middleware], client_max_size=2**20)
         wire.routes(app)
         extra(app)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.25)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
         await site.start()
