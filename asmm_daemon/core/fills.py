@@ -163,7 +163,7 @@ def amend_order(m: Matching, order: int, price: int, left: int, t_ns: int, flags
     if flags & POST_ONLY and crosses(m, side, price):
         return CROSSED
     remove(m, place)
-    return place_order(m, order, side, price, left, t_ns, flags)
+    return place_order(m, order, side, price, left, t_ns, flags & POST_ONLY)
 
 
 @flat_kernel
@@ -184,13 +184,15 @@ def _obey(m: Matching, command: Any) -> int:
 @flat_kernel
 def room_needed(m: Matching, command: Any) -> int:
     """Fill records that a command may need."""
-    need = m.state[0].bids + m.state[0].asks
     if command.kind == CANCEL:
-        return need
+        return 0
     side = command.side
     if command.kind == AMEND:
         side = BID if find(m, command.order) > 0 else ASK
-    return 2 * need + available(m, side, command.price, command.qty)[1] + 1
+    if not crosses(m, side, command.price):
+        return 0
+    orders = m.state[0].asks if side > 0 else m.state[0].bids
+    return 2 * orders + available(m, side, command.price, command.qty)[1] + 1
 
 
 @flat_kernel
