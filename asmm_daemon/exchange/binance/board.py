@@ -1,0 +1,129 @@
+"""The public past of one market: trades, aggregate trades, candles, 24-hour statistics."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from asmm_daemon.exchange.binance.candles import DAY_MS, MINUTE_MS, Candle, Candles, empty_candle
+from asmm_daemon.exchange.binance.decimals import Scales
+from asmm_daemon.exchange.market import Market
+from asmm_daemon.exchange.orders import PublicTrade
+from asmm_daemon.units import NS_PER_MS
+
+AGG_KEEP = 50_000
+
+
+class AggTrade(NamedTuple):
+    """Trades of one taker side at one price within the venue's window, added up."""
+
+    aid: int
+    price: int
+    qty: int
+    first_id: int
+    last_id: int
+    t_ms: int
+    side: int
+
+
+@dataclass(slots=True)
+class _Pending:
+    price: int
+    qty: int
+    first_id: int
+    last_id: int
+    t_ns: int
+    side: int
+
+
+class Board:
+    """One market's public history. `window_ns`: how long trades may join one aggregate trade."""
+
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        self.symbol = market.instrument.symbol
+        self.scales = Scales(market.instrument)
+        self.window_ns = NS_PER_MS if market.instrument.is_spot else 100 * NS_PER_MS
+        self.candles = Candles()
+        self.aggs: deque[AggTrade] = deque(maxlen=AGG_KEEP)
+        self.last_qty = 0
+        self._pending: _Pending | None = None
+        self._next_agg = 1
+
+    def trade(self, trade: PublicTrade) -> tuple[AggTrade | None, bool]:
+        """Counts a public trade: the aggregate trade that it closed, and whether it opened another."""
+        buying = trade.side >= 0
+        self.last_qty = trade.qty
+        self.candles.trade(
+            trade.t_ns // NS_PER_MS, trade.price, trade.qty, buyer_is_taker=buying, trade_id=trade.tid
+        )
+        pending = self._pending
+        joins = (
+            pending is not None
+            and pending.price == trade.price
+            and (pending.side >= 0) == buying
+            and trade.t_ns - pending.t_ns < self.window_ns
+        )
+        if joins and pending is not None:
+            pending.qty += trade.qty
+            pending.last_id = trade.tid
+            return None, False
+        closed = self.close_agg()
+        self._pending = _Pending(trade.price, trade.qty, trade.tid, trade.tid, trade.t_ns, trade.side)
+        return closed, True
+
+    def agg_due_ns(self) -> int | None:
+        """When the open aggregate trade closes; None without one."""
+        return None if self._pending is None else self._pending.t_ns + self.window_ns
+
+    def close_agg(self) -> AggTrade | None:
+        """Closes the open aggregate trade and returns it."""
+        pending = self._pending
+        if pending is None:
+            return None
+        self._pending = None
+        agg = AggTrade(
+            self._next_agg,
+            pending.price,
+            pending.qty,
+            pending.first_id,
+            pending.last_id,
+            pending.t_ns // NS_PER_MS,
+            pending.side,
+        )
+        self._next_agg += 1
+        self.aggs.append(agg)
+        return agg
+
+    def day(self, now_ms: int) -> Candle:
+        """The last 24 hours as one candle, opened at the first minute within them."""
+        start = now_ms - DAY_MS
+        day: Candle | None = None
+        for minute in self.candles.klines("1m"):
+            if minute.open_ms + MINUTE_MS <= start:
+                continue
+            if day is None:
+                day = empty_candle(minute.open_ms, minute.open)
+            day.merge(minute)
+        if day is None:
+            day = empty_candle(now_ms, self.market.last_price)
+        return day
+
+    def last_minutes(self, count: int) -> Candle:
+        """The latest one-minute candles as one."""
+        total = empty_candle(0, self.market.last_price)
+        for minute in list(self.candles.klines("1m"))[-count:]:
+            total.merge(minute)
+        return total
+
+    @property
+    def last_trade_ms(self) -> int | None:
+        """When the last trade was; None before the first."""
+        trades = self.market.trades
+        return trades[-1].t_ns // NS_PER_MS if trades else None
+
+    def recent(self, limit: int) -> Sequence[PublicTrade]:
+        """The latest public trades, oldest first."""
+        trades = self.market.trades
+        start = max(0, len(trades) - limit)
+        return [trades[i] for i in range(start, len(trades))] if start < len(trades) else []
