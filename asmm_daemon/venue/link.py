@@ -33,6 +33,7 @@ class Link:
         client.tap, client.on_pong = self._tap, self._on_pong
         self._client = client
         self.lost = self._exchange.watch(self._url, _HASH)
+        self.lost.add_done_callback(_retrieve)
         await asyncio.wait((client.connected, self.lost), timeout=timeout_s, return_when="FIRST_COMPLETED")
         if not client.isConnected or self.lost.done():
             self.drop("no connection in time")
@@ -74,12 +75,19 @@ class Link:
             return "closed"
         return str(self.lost.exception() or "closed")
 
-    async def wait(self, other: asyncio.Event, timeout_s: float) -> None:
+    async def wait(self, timeout_s: float, *others: asyncio.Event) -> None:
         """Waits for the end, another event or the time, whichever is first. Raises LinkLost."""
-        waiter = asyncio.ensure_future(other.wait())
+        waiters = [asyncio.ensure_future(other.wait()) for other in others]
         try:
-            await asyncio.wait((self.lost, waiter), timeout=timeout_s, return_when="FIRST_COMPLETED")
+            await asyncio.wait((self.lost, *waiters), timeout=timeout_s, return_when="FIRST_COMPLETED")
         finally:
-            waiter.cancel()
+            for waiter in waiters:
+                waiter.cancel()
         if self.lost.done():
             raise LinkLost(self.reason())
+
+
+def _retrieve(lost: asyncio.Future[Any]) -> None:
+    """Marks the reason as seen: a connection that we drop has nobody waiting."""
+    if not lost.cancelled():
+        lost.exception()

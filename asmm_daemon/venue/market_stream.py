@@ -81,7 +81,7 @@ class MarketStream:
             self._wake.clear()
             if self._link.lost.done():
                 raise LinkLost(self._link.reason())
-            await self._link.wait(self._wake, 0.5)
+            await self._link.wait(0.5, self._wake, pace.stop)
 
     def _ack_ns(self) -> int:
         return int(max(_ACK_S, self._clock.speed * 1.0) * NS_PER_S)

@@ -91,7 +91,7 @@ class PrivateStream:
             else:
                 await link.send([ping])
             self._wake.clear()
-            await link.wait(self._wake, self._clock.real_s(_PING_S))
+            await link.wait(self._clock.real_s(_PING_S), self._wake, pace.stop)
             self._check_expected()
 
     async def _subscribe(self, link: Link, frames: Sequence[dict[str, Any]]) -> None:
@@ -99,7 +99,7 @@ class PrivateStream:
             self._ack = None
             self._wake.clear()
             await link.send([frame])
-            await link.wait(self._wake, max(self._clock.real_s(_ACK_S), _MIN_REAL_S))
+            await link.wait(max(self._clock.real_s(_ACK_S), _MIN_REAL_S), self._wake)
             if not self._ack:
                 said = "refused" if self._ack is False else "not acknowledged"
                 link.drop(f"the private subscription was {said}")
