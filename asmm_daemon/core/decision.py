@@ -8,16 +8,11 @@ Every number on the way is kept in the DECISION record, in quote and base curren
 ticks and lots. The record before the call decides nothing.
 """
 
-from enum import IntFlag
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from asmm_daemon.core import intensity as flow
 from asmm_daemon.core import volatility as vol
-from asmm_daemon.core.avellaneda_stoikov import as_half_spread, as_shift
-from asmm_daemon.core.glft import glft_half_spread, glft_shift
+from asmm_daemon.core.decision_record import DECISION, Clamp, Decision, Missing, new_decision
 from asmm_daemon.core.inventory import (
     INVENTORY,
     PULL,
@@ -31,6 +26,7 @@ from asmm_daemon.core.inventory import (
     target,
 )
 from asmm_daemon.core.market import MarketState, advance, moved
+from asmm_daemon.core.models import clamp_half_spread, model_half_spread, model_shift
 from asmm_daemon.core.params import MAX_LEVELS, RISK_LOTS, Model, Params
 from asmm_daemon.core.quotes import ask_ticks, bid_ticks, level_step, max_lots, min_lots, order_lots
 from asmm_daemon.kernels import kernel
@@ -52,101 +48,12 @@ __all__ = [
     "requote_due",
 ]
 
-
-class Missing(IntFlag):
-    """What a decision lacked. BOOK, SIGMA and PRICE mean no quotes; the others say what stood in."""
-
-    BOOK = 1
-    """No valid book."""
-    SIGMA = 2
-    """Fewer than 30 s of samples of the mid (the constant-spread models do without)."""
-    KAPPA = 4
-    """κ is still mostly its prior."""
-    ACTION = 8
-    """The action was not finite or out of range: the configured γ and skew stood in."""
-    PRICE = 16
-    """A number came out not finite."""
-
-
-class Clamp(IntFlag):
-    """What moved a quote away from the model's own number."""
-
-    MIN_HALF_SPREAD = 1
-    MAX_HALF_SPREAD = 2
-    VOL_HIGH = 4
-    VOL_EXTREME = 8
-    TAU = 16
-    """τ at a bound."""
-    KAPPA = 32
-    """κ at a bound."""
-    BID_TOUCH = 64
-    """Held one tick behind the other side's best, so as not to cross."""
-    ASK_TOUCH = 128
-    BID_COLLAR = 256
-    """Pulled: farther from the microprice than the collar."""
-    ASK_COLLAR = 512
-    BID_ROOM = 1024
-    """Smaller or left out: inventory, exposure, balance or venue minimum."""
-    ASK_ROOM = 2048
-    BID_OFF = 4096
-    """Switched off from outside, or by the mode."""
-    ASK_OFF = 8192
-    FUNDING = 16384
-    """The reference price is shifted by a near funding."""
-
-
-DECISION = np.dtype(
-    [
-        ("t_ns", np.int64),
-        ("missing", np.int64),  # Missing bits
-        ("clamps", np.int64),  # Clamp bits
-        ("model", np.int64),
-        ("mode", np.int64),
-        ("micro", np.float64),  # quote currency: the microprice that the quotes refer to
-        ("m", np.float64),  # micro with the funding shift
-        ("mid", np.float64),
-        ("sigma", np.float64),  # quote currency per √s, at horizon τ
-        ("sigma_normal", np.float64),  # the same at normal volatility
-        ("vol_ratio", np.float64),  # current σ over normal σ
-        ("kappa", np.float64),  # 1/quote currency
-        ("kappa_bid", np.float64),  # what our bids meet
-        ("kappa_ask", np.float64),
-        ("intensity_a", np.float64),  # A, 1/s
-        ("gamma", np.float64),  # dimensionless
-        ("gamma_hat", np.float64),  # γ·κ, 1/quote currency
-        ("skew", np.float64),  # half-spreads
-        ("tau", np.float64),  # s
-        ("q", np.float64),  # risk lots
-        ("risk_lot", np.float64),  # base currency
-        ("max_inventory", np.float64),  # base currency, effective
-        ("target", np.float64),  # base currency
-        ("shift", np.float64),  # quote currency by which one risk lot lowers the quotes
-        ("fee", np.float64),  # quote currency per unit: c·m, 0 when left out
-        ("half_spread", np.float64),  # quote currency, after clamps
-        ("half_spread_model", np.float64),  # before clamps, fee and edge included
-        ("half_spread_normal", np.float64),  # at normal volatility, after its own clamps
-        ("reservation", np.float64),  # quote currency
-        ("levels", np.int64),
-        ("bid_price", np.int64, (MAX_LEVELS,)),  # ticks
-        ("bid_qty", np.int64, (MAX_LEVELS,)),  # lots; 0: no quote at that level
-        ("ask_price", np.int64, (MAX_LEVELS,)),
-        ("ask_qty", np.int64, (MAX_LEVELS,)),
-    ],
-    align=True,
-)
-Decision = NDArray[Any]
-"""One-element array of dtype DECISION."""
-
 # kernels read plain integers
 _NO_BOOK = int(Missing.BOOK)
 _NO_SIGMA = int(Missing.SIGMA)
 _NO_KAPPA = int(Missing.KAPPA)
 _NO_ACTION = int(Missing.ACTION)
 _NO_PRICE = int(Missing.PRICE)
-_MIN_HALF = int(Clamp.MIN_HALF_SPREAD)
-_MAX_HALF = int(Clamp.MAX_HALF_SPREAD)
-_VOL_HIGH = int(Clamp.VOL_HIGH)
-_VOL_EXTREME = int(Clamp.VOL_EXTREME)
 _TAU = int(Clamp.TAU)
 _KAPPA = int(Clamp.KAPPA)
 _TOUCH = int(Clamp.BID_TOUCH)
@@ -156,75 +63,6 @@ _OFF = int(Clamp.BID_OFF)
 _FUNDING = int(Clamp.FUNDING)
 _CONSTANT = int(Model.CONSTANT_SPREAD)
 _LINEAR = int(Model.LINEAR_CONSTANT_SPREAD)
-_GLFT = int(Model.GLFT)
-
-
-def new_decision() -> Decision:
-    """An empty decision: no quotes."""
-    return np.zeros(1, DECISION)
-
-
-@kernel
-def model_half_spread(params: Params, out: Decision, sigma: float) -> float:
-    """The model's half-spread at a volatility, with fee and edge, in quote currency, before clamps."""
-    p = params[0]
-    d = out[0]
-    if p.model == _CONSTANT or p.model == _LINEAR:
-        half = p.constant_half_spread_bps * 1e-4 * d.m
-    elif p.model == _GLFT:
-        delta = order_risk_lots(params, d.m)
-        half = glft_half_spread(d.gamma_hat, d.kappa, d.intensity_a, sigma, delta, p.inventory_term)
-    else:
-        half = as_half_spread(d.gamma_hat, d.kappa, sigma, d.tau, p.inventory_term)
-    return d.fee + half + p.min_edge_bps * 1e-4 * d.m
-
-
-@kernel
-def model_shift(params: Params, out: Decision, half_spread: float) -> float:
-    """Quote currency by which one risk lot of inventory lowers the middle of the quotes."""
-    p = params[0]
-    d = out[0]
-    if p.model == _CONSTANT:
-        return 0.0
-    if p.model == _LINEAR:
-        return p.linear_skew * half_spread / RISK_LOTS
-    if p.model == _GLFT:
-        return glft_shift(d.gamma_hat, d.kappa, d.intensity_a, d.sigma, order_risk_lots(params, d.m))
-    return as_shift(d.gamma_hat, d.sigma, d.tau)
-
-
-@kernel
-def order_risk_lots(params: Params, m: float) -> float:
-    """Size of a full order in risk lots: GLFT's Δ."""
-    p = params[0]
-    size = p.order_size / m if p.size_in_quote else p.order_size
-    return min(size, p.max_order) / (effective_max(params, m) / RISK_LOTS)
-
-
-@kernel
-def clamp_half_spread(params: Params, out: Decision) -> None:
-    """Bounds the half-spread; a volatility spike is a floor relative to its value at normal volatility.
-
-    The spike's floor may pass the maximum: quotes beyond the collar are pulled instead.
-    """
-    p = params[0]
-    d = out[0]
-    least = max(p.min_half_spread_bps * 1e-4 * d.m, 0.0)
-    most = p.max_half_spread_bps * 1e-4 * d.m
-    half = d.half_spread_model
-    if half < least:
-        d.clamps |= _MIN_HALF
-    elif half > most:
-        d.clamps |= _MAX_HALF
-    half = min(max(half, least), most)
-    d.half_spread_normal = min(max(model_half_spread(params, out, d.sigma_normal), least), most)
-    if d.vol_ratio > p.vol_extreme_ratio:
-        half = max(half, p.vol_extreme_factor * d.half_spread_normal)
-        d.clamps |= _VOL_EXTREME
-    elif d.vol_ratio > p.vol_high_ratio:
-        half = max(half, p.vol_high_factor * d.half_spread_normal)
-        d.clamps |= _VOL_HIGH
-    d.half_spread = half
 
 
 @kernel

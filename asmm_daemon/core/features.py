@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from asmm_daemon.core import intensity as flow
 from asmm_daemon.core import volatility as vol
 from asmm_daemon.core.inventory import Inventory, effective_max, target
-from asmm_daemon.core.market import CANDLES, SECONDS, TRADES, MarketState, advance
+from asmm_daemon.core.market import MarketState, advance
+from asmm_daemon.core.market_record import CANDLES, SECONDS, TRADES
 from asmm_daemon.core.own import top_volume
 from asmm_daemon.core.params import RISK_LOTS, Params
 from asmm_daemon.kernels import kernel

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from asmm_daemon.core import intensity as flow
 from asmm_daemon.core import volatility as vol
-from asmm_daemon.core.market import CANDLES, MINUTE_NS, TRADES, TYPICAL_TRADES, MarketState, advance
+from asmm_daemon.core.market import MINUTE_NS, TYPICAL_TRADES, MarketState, advance
+from asmm_daemon.core.market_record import CANDLES, TRADES
 from asmm_daemon.core.params import Params
 from asmm_daemon.core.volatility import SAMPLE_NS
 from asmm_daemon.events import Rows

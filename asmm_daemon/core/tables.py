@@ -5,14 +5,9 @@ from dataclasses import dataclass
 from itertools import product
 from math import inf
 
-from asmm_daemon.core.decision import (
-    Decision,
-    clamp_half_spread,
-    model_half_spread,
-    model_shift,
-    new_decision,
-)
+from asmm_daemon.core.decision_record import Decision, new_decision
 from asmm_daemon.core.inventory import effective_max
+from asmm_daemon.core.models import clamp_half_spread, model_half_spread, model_shift
 from asmm_daemon.core.params import RISK_LOTS, Params, TauMode
 from asmm_daemon.core.quotes import ask_ticks, bid_ticks
 
