@@ -59,7 +59,7 @@ class TapeWriter:
         self._partial = path.with_name(path.name + ".partial")
         self._info = info
         self._sources = [{"file": source.name, "sha256": sha256(source)} for source in sources]
-        self._writer = pq.ParquetWriter(self._partial, SCHEMA, compression="zstd")
+        self._writer = pq.ParquetWriter(self._partial, SCHEMA, compression="zstd", store_schema=False)
         self._rows = 0
         self._start_ns = self._end_ns = 0
 
