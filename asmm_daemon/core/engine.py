@@ -45,13 +45,13 @@ from asmm_daemon.events import (
     Event,
     FillEvent,
     FundingEvent,
+    History,
     MarketData,
     Operator,
     OrderUpdate,
     PositionEvent,
     Proof,
     Rejected,
-    Rows,
     Snapshot,
     Unknown,
     WatchTick,
@@ -85,6 +85,7 @@ class Engine:
         self._clockwork = Clockwork()
         self._started = False
         self._handlers: dict[type[Event], Callable[[Any], None]] = {
+            History: self._on_history,
             MarketData: self._on_market,
             Accepted: self._on_accepted,
             AmendAccepted: self._on_amended,
@@ -120,17 +121,6 @@ class Engine:
         self._outbox.begin(t_ns)
         if not self.halted:
             self._account.board.set(Switch.OPERATOR_HALT, reason)
-
-    def warm(self, m: int, candles: NDArray[np.int64], trades: Rows) -> None:
-        """Starts a market's estimators from history, before its first message.
-
-        Args:
-            m: the market.
-            candles: (n, 6), oldest first: open time in ns; open, high, low, close in ticks; volume in lots.
-            trades: TRADE rows of recent public trades, oldest first.
-        """
-        desk = self._desks[m]
-        warm_market(desk.market, desk.params, candles, trades)
 
     def step(self, event: Event) -> list[Command]:
         """Takes one event; returns the approved commands that it causes, in sending order."""
@@ -187,6 +177,10 @@ class Engine:
     def halted(self) -> bool:
         """Whether a latch holds the account in HALTED."""
         return any(self._account.target_state(desk) is State.HALTED for desk in self._desks)
+
+    def _on_history(self, event: History) -> None:
+        desk = self._desks[event.m]
+        warm_market(desk.market, desk.params, event.candles, event.trades)
 
     def _on_market(self, event: MarketData) -> None:
         desk = self._desks[event.m]
