@@ -30,6 +30,7 @@ NEW_ORDER = (
     "timestamp",
     "signature",
     "apiKey",
+    "returnRateLimits",
 )
 REPLACE = (
     "cancelReplaceMode",

@@ -70,7 +70,7 @@ class WsApi:
         except ApiError as error:
             connection.send(ws_message.failure(None, error, None, self.desk.time_ms()))
             return
-        limits_wanted = request.params.pop("returnRateLimits", None)
+        limits_wanted = request.params.get("returnRateLimits")
         with_limits = session.with_limits if limits_wanted is None else limits_wanted == "true"
 
         async def run(origin: Origin) -> Reply:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 
@@ -63,7 +64,8 @@ def _plain(value: Any) -> Any:
 def signed_payloads(params: dict[str, str]) -> tuple[bytes, ...]:
     """What a request's signature may stand for: its parameters by name, without the signature."""
     fields = sorted((name, value) for name, value in params.items() if name != "signature")
-    return ("&".join(f"{name}={value}" for name, value in fields).encode(),)
+    plain = "&".join(f"{name}={value}" for name, value in fields)
+    return plain.encode(), urlencode(fields).encode()
 
 
 def success(request_id: Any, result: Any, limits: list[dict[str, Any]] | None) -> bytes:
