@@ -17,7 +17,7 @@ from asmm_daemon.core.market import new_market, set_own
 from asmm_daemon.core.order_state import OrderState
 from asmm_daemon.core.orders import OrderTable
 from asmm_daemon.core.oversight import Board, Machine, State, Switch
-from asmm_daemon.core.params import to_record
+from asmm_daemon.core.params import Model, to_record
 from asmm_daemon.core.policy import Action
 from asmm_daemon.core.spec import MarketSpec
 from asmm_daemon.core.switches import (
@@ -28,11 +28,14 @@ from asmm_daemon.core.switches import (
     StuckWatch,
     range_share,
 )
+from asmm_daemon.core.volatility import is_ready
 from asmm_daemon.units import Side
 
 ZERO = Decimal(0)
 EXPLAINS = 720
 """Decisions remembered: an hour of cycles."""
+SPREADS_ALONE = frozenset({Model.CONSTANT_SPREAD, Model.LINEAR_CONSTANT_SPREAD})
+"""Models that quote without an estimate of σ."""
 RESTING = frozenset(
     {
         OrderState.LIVE,
@@ -109,6 +112,7 @@ class Desk:
         self.ledger = Ledger(spec.instrument, asset_prices)
         self.board = Board()
         self.board.set(Switch.STARTUP, "not reconciled yet")
+        self.board.set(Switch.WARMING, "σ is not ready")
         self.machine = Machine()
         self.inventory_watch = InventoryWatch()
         self.stuck = StuckWatch()
@@ -149,6 +153,11 @@ class Desk:
     def valid(self) -> bool:
         """Whether the book is known, two-sided and not crossed."""
         return bool(self.market.market[0]["valid"])
+
+    @property
+    def warm(self) -> bool:
+        """Whether the model has the σ that it needs."""
+        return self.spec.quote.model in SPREADS_ALONE or bool(is_ready(self.market.volatility))
 
     def book_current(self, t_ns: int) -> bool:
         """Whether the book is valid and proven current."""

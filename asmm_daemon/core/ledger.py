@@ -6,13 +6,15 @@ so that their sum never depends on the averaging. Fills are booked once, by the 
 """
 
 from collections.abc import Mapping
-from decimal import Context, Decimal, localcontext
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 
 from asmm_daemon.events import FillEvent
 from asmm_daemon.units import Instrument
 
 ZERO = Decimal(0)
 EXACT = Context(prec=60)
+MONEY = Decimal("1e-8")
+"""Venues count money in steps of this: the cost that a closing trade releases is rounded to it."""
 MAX_IDS = 50_000
 
 
@@ -115,14 +117,14 @@ class Ledger:
         return self.hold_excess + target * (mid - self._hold_price)
 
     def _move(self, signed: Decimal, price: Decimal) -> None:
-        """Average cost: adding raises cost by its price, reducing lowers it in proportion."""
+        """Average cost: adding raises cost by its price, reducing releases its share, rounded."""
         with localcontext(EXACT):
             before, after = self.qty, self.qty + signed
             self.cash -= signed * price
             if before * signed >= 0:
                 self.cost += signed * price
             elif after * before > 0:
-                self.cost *= after / before
+                self.cost += (self.cost * signed / before).quantize(MONEY, ROUND_HALF_EVEN)
             else:
                 self.cost = after * price
             self.qty = after

@@ -56,6 +56,8 @@ class Order:
     """Terms of an amendment whose outcome is not yet told."""
     next_qty: int | None = None
     amends: int = 0
+    amendable: bool = True
+    """False once the venue refused an amendment: it is replaced instead."""
     queried_ns: int = 0
     final_ns: int = 0
     venue_ns: int = 0
@@ -182,6 +184,7 @@ class OrderTable:
             self._enter(order, Input.LOST_TRACK if twin else Input.CREATE_REJECTED, event.t_ns, reason)
         elif event.request == "amend":
             told = event.cause in _AMEND_FATE_TOLD
+            order.amendable = event.cause is Cause.RATE_LIMIT
             self._enter(order, Input.AMEND_REJECTED if told else Input.LOST_TRACK, event.t_ns, reason)
             if told:
                 order.next_price = order.next_qty = None

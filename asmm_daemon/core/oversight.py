@@ -36,6 +36,8 @@ class Switch(StrEnum):
 
     STARTUP = "startup"
     RECONCILE = "reconcile"
+    WARMING = "warming"
+    """σ has not been seen for long enough to quote."""
     STALE_BOOK = "stale_book"
     INVALID_BOOK = "invalid_book"
     CHANNEL_DOWN = "channel_down"
@@ -53,6 +55,7 @@ class Switch(StrEnum):
 EFFECT: dict[Switch, State] = {
     Switch.STARTUP: State.PAUSED,
     Switch.RECONCILE: State.PAUSED,
+    Switch.WARMING: State.PAUSED,
     Switch.STALE_BOOK: State.PAUSED,
     Switch.INVALID_BOOK: State.PAUSED,
     Switch.CHANNEL_DOWN: State.PAUSED,

@@ -52,6 +52,8 @@ class Supervisor:
         now = self.outbox.t_ns
         self._watch_book(desk, now)
         self._watch_channels(desk, now)
+        if desk.warm:
+            desk.board.clear(Switch.WARMING)
         self._watch_inventory(desk, now)
         self.follow(desk)
         self._chase(desk, now)
@@ -90,7 +92,7 @@ class Supervisor:
 
     def follow(self, desk: Desk) -> None:
         """Moves a market's trading state to what its causes ask for, and acts on the change."""
-        causes = self.account.causes(desk)
+        causes, since_ns = self.account.causes(desk), desk.machine.since_ns
         moved = desk.machine.follow(self.account.target_state(desk), self.outbox.t_ns)
         if moved is not None:
             before, after = moved
@@ -106,8 +108,13 @@ class Supervisor:
                 after=after.name,
                 cause=reason,
             )
+            if before is State.PAUSED and self._long_ago(since_ns):
+                desk.spec.policy.reset()
             self._enter(desk, after)
         self._sweep(desk, causes.keys() & SWEEPING)
+
+    def _long_ago(self, since_ns: int) -> bool:
+        return self.outbox.t_ns - since_ns > self.account.limits.policy_reset_after_s * NS_PER_S
 
     def _enter(self, desk: Desk, state: State) -> None:
         now = self.outbox.t_ns

@@ -75,7 +75,7 @@ class Trader:
                 order.left,
                 order.state is OrderState.LIVE,
                 order.state in _LEAVING,
-                desk.spec.can_amend and order.amends < limits.max_amends_per_order,
+                desk.spec.can_amend and order.amendable and order.amends < limits.max_amends_per_order,
             )
         working = self._working[: len(orders)]
         count = diff(wanted, working, limits.tolerance_ticks, limits.qty_tolerance, self._changes)
@@ -225,5 +225,5 @@ def _count(desk: Desk, refusal: Refusal) -> None:
 
 def strike(backoff: Backoff, t_ns: int, first_s: float, most_s: float) -> None:
     """Makes a slot wait, twice as long with every refusal in a row."""
-    backoff.until_ns = t_ns + int(min(first_s * 2.0**backoff.strikes, most_s) * NS_PER_S)
+    backoff.until_ns = t_ns + int(min(first_s * 2.0 ** min(backoff.strikes, 20), most_s) * NS_PER_S)
     backoff.strikes += 1
