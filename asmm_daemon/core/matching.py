@@ -13,11 +13,9 @@ from asmm_daemon.core.book import (
     NO_ASK,
     NO_BID,
     NOTHING,
-    apply,
     clear_to,
     drop_better,
     match_level,
-    next_level,
     qty_at,
     set_level,
 )
@@ -193,20 +191,6 @@ def _resume(m: Matching) -> None:
 
 
 @flat_kernel
-def _in_gap(m: Matching, kind: int, side: int, price: int, qty: int) -> None:
-    state = m.state[0]
-    if kind == DEPTH:
-        match_level(m.book, side, price, qty)
-    elif kind == BBO:
-        drop_better(m.book, side, price)
-        match_level(m.book, side, price, qty)
-    else:
-        apply(m.book, kind, side, price, qty)
-    if kind == CLEAR and state.gap == IN_GAP:
-        state.gap = FIRST_BOOK
-
-
-@flat_kernel
 def set_quiet_level(m: Matching, row: Any) -> bool:
     """The short way for most rows: a level that no simulated order stands at and that is no new best.
 
@@ -257,98 +241,30 @@ def on_row(m: Matching, row: Any) -> None:
     side = BID if row.side > 0 else ASK
     if row.exch_ns > state.t_ns:
         state.t_ns = row.exch_ns
-    if state.gap != KNOWN:
-        if state.gap != RESUMING:
-            _in_gap(m, kind, side, row.price, row.qty)
-            if row.last and state.gap == FIRST_BOOK:
-                requeue_all(m)
-                state.gap = RESUMING
-            return
+    if state.gap == RESUMING:
         _resume(m)
-    if kind == DEPTH:
-        _on_level(m, side, row.price, row.qty)
-    elif kind == TRADE and row.side != 0:
-        _on_trade(m, side, row.price, row.qty, row.id)
-    elif kind == BBO:
-        _on_best(m, side, row.price, row.qty)
-    elif kind == CLEAR:
+    if kind == CLEAR:
         clear_to(m.book, side, row.price)
         m.book.head[0].known = True
+        if state.gap == IN_GAP:
+            state.gap = FIRST_BOOK
     elif kind == GAP:
         m.book.head[0].known = False
         state.gap = IN_GAP
         if m.params[0].end_on_gap:
             state.bids = 0
             state.asks = 0
-
-
-@flat_kernel
-def crosses(m: Matching, side: int, price: int) -> bool:
-    """Whether an order would trade at once, with the visible book or (PARTIAL) a simulated order."""
-    head = m.book.head[0]
-    if side > 0:
-        reach = head.ask
-        if m.params[0].mode == PARTIAL:
-            reach = min(reach, best_own(m, ASK))
-        return price >= reach
-    reach = head.bid
-    if m.params[0].mode == PARTIAL:
-        reach = max(reach, best_own(m, BID))
-    return price <= reach
-
-
-@flat_kernel
-def available(m: Matching, side: int, price: int, enough: int) -> tuple[int, int]:
-    """(lots, levels) that an order of this side and limit meets, counted until `enough` lots."""
-    head = m.book.head[0]
-    lots = 0
-    levels = 0
-    orders = m.asks if side > 0 else m.bids
-    for i in range(m.state[0].asks if side > 0 else m.state[0].bids):
-        if side * (price - orders[i].price) >= 0:
-            lots += orders[i].left
-    level = head.ask if side > 0 else head.bid
-    while lots < enough and level != NO_ASK and level != NO_BID and side * (price - level) >= 0:
-        lots += qty_at(m.book, -side, level)
-        levels += 1
-        level = next_level(m.book, -side, level)
-    return lots, levels
-
-
-@flat_kernel
-def take(m: Matching, order: int, side: int, limit: int, qty: int) -> int:
-    """An arriving order trades as far as its limit allows; the lots that are left.
-
-    PARTIAL walks the visible book and the simulated orders by price and takes what it fills out of the
-    book, until the feed's next row for that level. FULL fills whole at the best price.
-    """
-    head = m.book.head[0]
-    left = qty
-    if m.params[0].mode == FULL:
-        best = head.ask if side > 0 else head.bid
-        if best == NO_ASK or best == NO_BID or side * (limit - best) < 0:
-            return left
-        record_fill(m, side, order, best, left, NOTHING, NOBODY, TAKER)
-        return 0
-    while left > 0:
-        visible = head.ask if side > 0 else head.bid
-        own = best_own(m, -side)
-        price = min(visible, own) if side > 0 else max(visible, own)
-        if price == NO_ASK or price == NO_BID or side * (limit - price) < 0:
-            break
-        filled_from = m.state[0].fills
-        lots = qty_at(m.book, -side, price) if price == visible else 0
-        met = (
-            hit(m, -side, price, left, NOBODY, order, QUEUED if price == visible else THROUGH)
-            if price == own
-            else 0
-        )
-        taken = min(left - met, lots)
-        if taken > 0:
-            record_fill(m, side, order, price, taken, NOTHING, NOBODY, TAKER)
-            set_level(m.book, -side, price, lots - taken)
-        for i in range(filled_from, m.state[0].fills):
-            if not m.fills[i].maker:
-                left -= m.fills[i].qty
-                m.fills[i].left = left
-    return left
+    elif state.gap != KNOWN:
+        if kind == BBO:
+            drop_better(m.book, side, row.price)
+        if kind == BBO or kind == DEPTH:
+            match_level(m.book, side, row.price, row.qty)
+    elif kind == DEPTH:
+        _on_level(m, side, row.price, row.qty)
+    elif kind == TRADE and row.side != 0:
+        _on_trade(m, side, row.price, row.qty, row.id)
+    elif kind == BBO:
+        _on_best(m, side, row.price, row.qty)
+    if row.last and state.gap == FIRST_BOOK:
+        requeue_all(m)
+        state.gap = RESUMING
