@@ -6,7 +6,7 @@ Source: https://bybit-exchange.github.io/docs/v5/order/dcp
 """
 
 from asmm_daemon.exchange.bybit.state import DCP_DEFAULT_S, State
-from asmm_daemon.exchange.hub import Connection
+from asmm_daemon.exchange.connection import Connection
 from asmm_daemon.exchange.orders import Origin
 
 

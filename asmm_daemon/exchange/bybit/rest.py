@@ -44,6 +44,12 @@ PRIVATE_POST: dict[str, Callable[[Call], dict[str, Any]]] = {
     "/v5/position/switch-mode": private_rest.switch_mode,
     "/v5/order/disconnected-cancel-all": private_rest.set_dcp,
 }
+OK_TEXT = {
+    "/v5/order/disconnected-cancel-all": "success",
+    "/v5/account/query-dcp-info": "success",
+    "/v5/user/query-api": "",
+}
+"""Endpoints whose `retMsg` of success is not "OK"."""
 VERBS: tuple[Verb, ...] = ("create", "amend", "cancel")
 
 
@@ -116,7 +122,8 @@ class Rest:
             except ApiError as error:
                 body = envelope(error.code, error.message, Outcome({}, {}), server.time_ms())
                 return Reply(200, body, str(error.code), headers).response()
-            return Reply(200, envelope(0, "OK", outcome, server.time_ms()), "0", headers).response()
+            good = OK_TEXT.get(request.path, "OK")
+            return Reply(200, envelope(0, good, outcome, server.time_ms()), "0", headers).response()
 
         return answer
 

@@ -21,7 +21,7 @@ from asmm_daemon.exchange.bybit.rest import batch_weight, too_many
 from asmm_daemon.exchange.bybit.state import State
 from asmm_daemon.exchange.bybit.text import conn_id
 from asmm_daemon.exchange.bybit.trade import Outcome, Trading
-from asmm_daemon.exchange.hub import Connection
+from asmm_daemon.exchange.connection import Connection
 from asmm_daemon.exchange.orders import Origin
 from asmm_daemon.exchange.wire import Reply, RequestInfo
 
