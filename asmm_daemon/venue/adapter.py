@@ -23,6 +23,7 @@ from asmm_daemon.events import (
     Snapshot,
 )
 from asmm_daemon.units import NS_PER_MS, NS_PER_S, Instrument
+from asmm_daemon.venue import top
 from asmm_daemon.venue.deadman import Deadman
 from asmm_daemon.venue.dialects import connection
 from asmm_daemon.venue.doctor import examine
@@ -139,7 +140,7 @@ class CcxtVenue:
                 f"{self._settings.product}: unreadable reply at connecting: {error!r}"
             ) from error
         self._killer.take(self._dialect.instruments)
-        warm_up(RowMaker(self._dialect.instruments[0]))
+        top.warm_up(warm_up(RowMaker(self._dialect.instruments[0])))
 
     async def _measure_clock(self) -> None:
         """Sets venue time from the quickest of three answers; a small difference is left alone."""
@@ -156,6 +157,8 @@ class CcxtVenue:
     async def run(self, sink: Sink, stop: asyncio.Event) -> None:
         """Streams, heartbeats, renewals, until `stop` is set. Outages are events, never exceptions."""
         self._sink = sink
+        if self._up.get((None, Channel.REST)):
+            self._emit(ChannelEvent(self._clock.now_ns(), None, Channel.REST, True, "answers"))
         pace = Pace(self._clock, stop)
         parts = (self._dialect, self._exchange, self._clock, self._settings, self._emit)
         self._private = PrivateStream(*parts)

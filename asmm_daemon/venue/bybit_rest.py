@@ -285,7 +285,8 @@ class BybitRest:
 
 def trade_id(text: str) -> int:
     """A trade id as a number where it is one (spot), else -1 (linear ids are UUIDs)."""
-    return int(text) if text.isdigit() and len(text) < 19 else -1
+    number = int(text) if text.isdigit() else -1
+    return number if number < 2**63 else -1
 
 
 def _which(cid: str, oid: str) -> dict[str, str]:

@@ -41,7 +41,7 @@ async def _clock(dialect: Dialect, clock: Clock) -> Finding:
 
 def _market(dialect: Dialect, m: int) -> Finding:
     i = dialect.instruments[m]
-    fees = f"maker {i.maker * 10_000:f} bps, taker {i.taker * 10_000:f} bps"
+    fees = f"maker {float(i.maker) * 1e4:g} bps, taker {float(i.taker) * 1e4:g} bps"
     least = f"at least {wire(i.qty(i.min_qty))} {i.base} and {wire(i.min_notional)} {i.quote}"
     return Finding("ok", i.symbol, f"tick {wire(i.tick)}, lot {wire(i.lot)}, {least}; {fees}")
 

@@ -34,6 +34,7 @@ Request = Literal["create", "amend", "cancel"]
 _REMEMBERED = 20_000
 _QUERY_FOR_S = 60.0
 _CANCEL_ROUNDS = 4
+_NO_AMEND = Failure(True, Cause.OTHER, "unsupported", "this product has no amend; nothing was sent")
 
 
 class Executor:
@@ -109,7 +110,10 @@ class Executor:
         self._sink(Accepted(self._clock.now_ns(), command.m, command.cid, oid))
 
     async def amend(self, command: Amend) -> None:
-        """Changes an order's price and quantity."""
+        """Changes an order's price and quantity, where the product can."""
+        if not self._dialect.capabilities.amend:
+            self._failed(command.m, command.cid, "amend", _NO_AMEND)
+            return
         done = await self._request(command.m, command.cid, "amend", _true(self._dialect.amend(command)))
         if done:
             now_ns = self._clock.now_ns()

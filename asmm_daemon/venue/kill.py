@@ -12,8 +12,8 @@ from asmm_daemon.venue.outcomes import Refused
 from asmm_daemon.venue.protocol import VenueSettings
 from asmm_daemon.venue.stream_client import MALFORMED
 
-_ROUNDS = 12
-_PAUSE_S = 0.25
+_ROUNDS = 20
+_PAUSE_S = 0.15
 
 
 class KillSwitch:

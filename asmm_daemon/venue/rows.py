@@ -138,7 +138,7 @@ def _single(exch_ns: int, local_ns: int, kind: int, price: int) -> Rows:
     return rows
 
 
-def warm_up(maker: RowMaker) -> None:
-    """Compiles the kernel with a call as the stream makes it."""
+def warm_up(maker: RowMaker) -> Rows:
+    """Compiles the kernel with a call as the stream makes it; returns the rows."""
     tick, lot = str(maker.instrument.tick), str(maker.instrument.lot)
-    maker.depth([[tick, lot]], [[tick, lot]], 1, 1, 1)
+    return maker.depth([[tick, lot]], [[tick, lot]], 1, 1, 1)

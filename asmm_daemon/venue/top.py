@@ -37,3 +37,8 @@ class TopOfBook:
         except UnitError:
             return False
         return bool(is_valid(self._book)) and head["bid"] == bid and head["ask"] == ask
+
+
+def warm_up(rows: Rows) -> None:
+    """Compiles the kernel with rows as the stream makes them."""
+    TopOfBook().apply(rows)
