@@ -15,6 +15,7 @@ from asmm_daemon.core.bookkeeper import Bookkeeper
 from asmm_daemon.core.channels import Channels
 from asmm_daemon.core.desk import Desk
 from asmm_daemon.core.explain import Explain
+from asmm_daemon.core.history import warm_market
 from asmm_daemon.core.market import MarketState, on_message
 from asmm_daemon.core.operate import operate
 from asmm_daemon.core.outbox import Outbox
@@ -30,7 +31,6 @@ from asmm_daemon.core.spec import AccountLimits, Identity, MarketSpec
 from asmm_daemon.core.supervisor import Supervisor
 from asmm_daemon.core.trader import Trader
 from asmm_daemon.core.view import EngineView
-from asmm_daemon.core.warming import warm_market
 from asmm_daemon.events import (
     BBO,
     DEPTH,
