@@ -12,6 +12,7 @@ from asmm_daemon.errors import ConfigError
 from asmm_daemon.events import Rows
 from asmm_daemon.exchange.feeds.markets import listed
 from asmm_daemon.exchange.feeds.merged import MergedFeed, Stream, check_symbols
+from asmm_daemon.exchange.feeds.mirror import MirrorFeed, make_mirror
 from asmm_daemon.exchange.feeds.replay import ReplayStream
 from asmm_daemon.exchange.feeds.synthetic import DEFAULT_SYMBOLS, SyntheticStream
 from asmm_daemon.tape.load import open_all
@@ -52,7 +53,8 @@ def make_feed(spec: str, product: Product, start_ns: int, seed: int, *, loop: bo
     Args:
         spec: `synthetic`, `synthetic:SYMBOL,SYMBOL`, `replay:PATH,PATH` (each PATH a file or folder, with
             `?symbol=RECORDED` to choose one market of it and `?as=SYMBOL` to list it under another name),
-            `mirror:SYMBOL,SYMBOL`; several kinds joined by `;`.
+            `mirror:SYMBOL,SYMBOL` (the real venue, or with `?rest=URL&ws=URL` another server that speaks
+            its protocol); synthetic and replayed markets may be joined by `;`.
         product: the venue's product; recordings of the same kind (spot or perpetual) are preferred.
         start_ns: venue time at which the feed begins.
         seed: of the synthetic feed.
@@ -61,7 +63,10 @@ def make_feed(spec: str, product: Product, start_ns: int, seed: int, *, loop: bo
     Raises:
         ConfigError: the name is not one of these, or two markets would have one symbol.
         TapeError: a recording cannot be read.
+        VenueError: the venue to mirror cannot be reached or does not list a symbol.
     """
+    if spec.startswith("mirror"):
+        return _mirrored(spec, product)
     streams: list[Stream] = []
     for item in spec.split(";"):
         kind, _, rest = item.partition(":")
@@ -75,6 +80,16 @@ def make_feed(spec: str, product: Product, start_ns: int, seed: int, *, loop: bo
             raise ConfigError(f"feed {item!r}: expected synthetic, replay:PATH or mirror")
     check_symbols([stream.instrument for stream in streams])
     return MergedFeed(streams)
+
+
+def _mirrored(spec: str, product: Product) -> Feed:
+    symbols, _, query = spec.removeprefix("mirror").removeprefix(":").partition("?")
+    roots = {key: values[0] for key, values in parse_qs(query).items()}
+    unknown = [key for key in roots if key not in ("rest", "ws")]
+    if ";" in spec or not symbols or unknown:
+        raise ConfigError(f"feed {spec!r}: expected mirror:SYMBOL,SYMBOL, alone")
+    mirror = make_mirror(symbols.split(","), product, roots.get("rest", ""), roots.get("ws", ""))
+    return MirrorFeed(mirror)
 
 
 def _replayed(text: str, product: Product, start_ns: int, *, loop: bool) -> list[Stream]:
