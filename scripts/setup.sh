@@ -26,4 +26,9 @@ done
 if [ ! -e "$venv/bin/asmm" ]; then
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --editable "$root" || exit 1
 fi
-"$venv/bin/python" -m asmm_daemon.core.warm || exit 1
+want=$(cat "$root"/asmm_daemon/core/*.py "$root"/asmm_daemon/{events,kernels}.py | sha256sum)
+if [ "$(cat "$venv/.kernels" 2>/dev/null)" != "$want" ]; then
+    echo "compiling the kernels ..." >&2
+    "$venv/bin/python" -m asmm_daemon.core.warm || exit 1
+    echo "$want" > "$venv/.kernels"
+fi

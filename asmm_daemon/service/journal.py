@@ -192,3 +192,19 @@ def append(folder: Path, record: Record) -> None:
             )
     except sqlite3.Error as error:
         raise StateError(f"journal {path} cannot be written: {error}") from None
+
+
+def last_decision(folder: Path, symbol: str) -> dict[str, object] | None:
+    """The numbers of a market's last journaled decision; None when there is none."""
+    path = folder / FILE_NAME
+    if not path.exists():
+        return None
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+            row = db.execute(
+                "select data from records where kind = ? and symbol = ? order by seq desc limit 1",
+                (RecordKind.EXPLAIN.value, symbol),
+            ).fetchone()
+    except sqlite3.Error as error:
+        raise StateError(f"journal {path} cannot be read: {error}") from None
+    return None if row is None else orjson.loads(row[0])

@@ -1,0 +1,125 @@
+"""What `asmm check` prints: the settings in effect, and what they mean for quotes and for the drawdown."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from math import isfinite
+
+from asmm_daemon.config import Config, Market
+from asmm_daemon.core.params import to_record
+from asmm_daemon.core.tables import GAMMAS, QuoteTable, quote_table
+from asmm_daemon.service.journal import last_decision
+from asmm_daemon.service.specs import quote_params
+from asmm_daemon.units import Instrument, Lots
+
+ASSUMED_PRICE = {"BTC": 90_000.0, "ETH": 3_000.0}
+ASSUMED_SIGMA, ASSUMED_REACH = 3.3e-5, 5e-5
+"""σ per √s and 1/κ, as shares of the price, as measured on BTC perpetuals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The market that the table is worked out for."""
+
+    price: float
+    sigma: float
+    kappa: float
+    source: str
+
+
+def report(settings: Config, given: Sample | None = None) -> Iterator[str]:
+    """Lines for a person. `given` replaces what the journal or an assumption would say of the market."""
+    yield "in effect:"
+    for name, value in _flat("", settings.public()):
+        yield f"  {name} = {value!r}"
+    yield f"config sha256 {settings.sha256()}"
+    for market in settings.market:
+        sample = given or _journaled(settings, market.symbol) or _assumed(market.symbol)
+        yield from _market(settings, market, sample)
+
+
+def _flat(prefix: str, value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _flat(f"{prefix}.{key}" if prefix else str(key), item)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for index, item in enumerate(value):
+            yield from _flat(f"{prefix}.{index}", item)
+    else:
+        yield prefix, value
+
+
+def _journaled(settings: Config, symbol: str) -> Sample | None:
+    decision = last_decision(settings.state_path, symbol)
+    if decision is None:
+        return None
+    found = [decision.get(name) for name in ("m", "sigma", "kappa")]
+    if not all(isinstance(value, (int, float)) and isfinite(value) and value > 0 for value in found):
+        return None
+    price, sigma, kappa = (float(str(value)) for value in found)
+    return Sample(price, sigma, kappa, "the journal's last decision")
+
+
+def _assumed(symbol: str) -> Sample:
+    price = next((value for base, value in ASSUMED_PRICE.items() if symbol.startswith(base)), 1.0)
+    return Sample(
+        price, ASSUMED_SIGMA * price, 1 / (ASSUMED_REACH * price), "assumed; the journal has none yet"
+    )
+
+
+def _market(settings: Config, market: Market, sample: Sample) -> Iterator[str]:
+    instrument = _instrument(settings, market.symbol, sample.price)
+    table = quote_table(
+        to_record(quote_params(market), instrument),
+        price=sample.price,
+        kappa=sample.kappa,
+        sigma=sample.sigma,
+        gammas=sorted({*GAMMAS, market.quoting.gamma}),
+    )
+    yield ""
+    yield from table_lines(market.symbol, table, sample.source)
+    yield halting_move(settings, market, sample.price)
+
+
+def _instrument(settings: Config, symbol: str, price: float) -> Instrument:
+    """Without a venue to ask: a tick of about a hundredth of a basis point, and no fees."""
+    tick = Decimal(1).scaleb(Decimal(repr(price)).adjusted() - 5)
+    return Instrument(
+        symbol=symbol,
+        product=settings.venue.name,
+        base=symbol,
+        quote="quote currency",
+        tick=tick,
+        lot=Decimal("0.001"),
+        min_notional=Decimal(5),
+        min_qty=Lots(1),
+        max_qty=Lots(10**12),
+        maker=Decimal(0),
+        taker=Decimal(0),
+    )
+
+
+def table_lines(symbol: str, table: QuoteTable, source: str) -> Iterator[str]:
+    """The table of half-spread, skew and crossing q per γ."""
+    yield (
+        f"{symbol} at {table.price:g}, σ {table.sigma:.4g} per √s, 1/κ {1 / table.kappa:.4g}, "
+        f"τ {table.tau:.1f} s, risk lot {table.risk_lot:.4g} ({source}):"
+    )
+    yield "       γ  half-spread     bps   ticks   ×1/κ  skew per lot  crossing q"
+    for row in table.rows:
+        bps = row.half_spread / table.price * 1e4
+        yield (
+            f"  {row.gamma:6g}  {row.half_spread:11.5g} {bps:7.3f} {row.half_spread_ticks:7.1f}"
+            f" {row.over_kappa:6.3f}  {row.skew_per_lot:12.5g}  {row.crossing_q:10.2f}"
+        )
+    yield from (f"  warning: {text}" for text in table.warnings)
+
+
+def halting_move(settings: Config, market: Market, price: float) -> str:
+    """How far the price must move against a full position until the drawdown switch halts."""
+    exposure = min(float(market.limits.max_inventory) * price, float(market.limits.max_exposure))
+    share = settings.account.drawdown_halt * float(settings.account.capital) / exposure
+    return (
+        f"{market.symbol}: at full exposure ({exposure:.6g} quote currency) a move of {share:.2%} "
+        f"against the position is a drawdown of {settings.account.drawdown_halt:.0%} of {settings.account.capital} and halts"
+    )
