@@ -121,5 +121,6 @@ def halting_move(settings: Config, market: Market, price: float) -> str:
     share = settings.account.drawdown_halt * float(settings.account.capital) / exposure
     return (
         f"{market.symbol}: at full exposure ({exposure:.6g} quote currency) a move of {share:.2%} "
-        f"against the position is a drawdown of {settings.account.drawdown_halt:.0%} of {settings.account.capital} and halts"
+        f"against the position is a drawdown of {settings.account.drawdown_halt:.0%} of "
+        f"{settings.account.capital} and halts"
     )
