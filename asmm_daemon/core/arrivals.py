@@ -202,6 +202,16 @@ def room_needed(m: Matching, command: Any) -> int:
 
 
 @flat_kernel
+def _message_ns(rows: Rows, first: int, t_ns: int) -> int:
+    """When the message that begins at row `first` has happened: its latest row's time, not before `t_ns`."""
+    for i in range(first, rows.size):
+        t_ns = max(t_ns, rows[i].exch_ns)
+        if rows[i].last:
+            break
+    return t_ns
+
+
+@flat_kernel
 def replay(
     m: Matching,
     rows: Rows,
@@ -217,9 +227,10 @@ def replay(
     """
     state = m.state[0]
     c = done
+    starts = first == 0 or rows[first - 1].last
     for i in range(first, rows.size):
-        t_ns = max(state.t_ns, rows[i].exch_ns)
-        if i == 0 or rows[i - 1].last:
+        if starts and c < commands.size:
+            t_ns = _message_ns(rows, i, state.t_ns)
             while c < commands.size and commands[c].t_ns < t_ns:
                 if not _has_room(m, room_needed(m, commands[c])):
                     return i, c
@@ -229,6 +240,7 @@ def replay(
             return i, c
         if not set_quiet_level(m, rows[i]):
             on_row(m, rows[i])
+        starts = rows[i].last
     while c < commands.size:
         if not _has_room(m, room_needed(m, commands[c])):
             return rows.size, c

@@ -66,7 +66,7 @@ def event_by_event(rows, commands, **options):
     messages = np.split(rows, ends[:-1])
     now, at = 0, 0
     for command in commands:
-        while at < len(messages) and max(now, messages[at]["exch_ns"][0]) <= command["t_ns"]:
+        while at < len(messages) and max(now, messages[at]["exch_ns"].max()) <= command["t_ns"]:
             fills.append(model.on_rows(messages[at]))
             now = max(now, messages[at]["exch_ns"].max())
             at += 1
