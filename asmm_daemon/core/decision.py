@@ -147,7 +147,7 @@ def _reduce(state: MarketState, params: Params, inventory: Inventory, out: Decis
     side = -1 if excess > 0.0 else 1
     d.clamps |= _OFF * (1 if side < 0 else 2)
     price = m.ask if side < 0 else m.bid
-    room = ask_room(params, inventory, d.m) if side < 0 else bid_room(params, inventory, d.m)
+    room = ask_room(params, inventory, d.m) if side < 0 else bid_room(params, inventory, d.m, m.ask * p.tick)
     lots = int(min(float(max_lots(params)), np.floor(abs(excess) + 1e-9), room))
     if lots < min_lots(params, price):
         lots = 0
@@ -178,7 +178,7 @@ def _quote(state: MarketState, params: Params, inventory: Inventory, out: Decisi
     if inventory[0].bid_off or inventory[0].mode != QUOTE:
         d.clamps |= _OFF
     else:
-        _place(params, inventory, out, 1, bid, bid_room(params, inventory, d.m))
+        _place(params, inventory, out, 1, bid, bid_room(params, inventory, d.m, m.ask * p.tick))
     if inventory[0].ask_off or inventory[0].mode != QUOTE:
         d.clamps |= _OFF * 2
     else:

@@ -63,13 +63,13 @@ def target(params: Params, m: float) -> float:
 
 
 @kernel
-def bid_room(params: Params, inventory: Inventory, m: float) -> float:
-    """Lots that may still be bought: inventory, exposure and balance."""
+def bid_room(params: Params, inventory: Inventory, m: float, dearest: float) -> float:
+    """Lots that may still be bought: inventory, exposure, and balance at the dearest possible bid."""
     v = inventory[0]
     lot = params[0].lot
     room = effective_max(params, m) / lot - v.lots
     room = min(room, v.exposure_left / (m * lot) + abs(v.lots) - v.lots)
-    return max(np.floor(min(room, v.avail_quote / (m * lot)) + 1e-9), 0.0)
+    return max(np.floor(min(room, v.avail_quote / (dearest * lot)) + 1e-9), 0.0)
 
 
 @kernel

@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+
+from asmm_daemon.core import intensity as flow
+from asmm_daemon.core.params import QuoteParams, to_record
+from asmm_daemon.units import NS_PER_S, Instrument
+
+MID = 1e6
+
+
+@pytest.fixture
+def params(btc: Instrument):
+    return to_record(QuoteParams(kappa_halflife_s=1e9, slow_halflife_s=1e9), btc)
+
+
+def fresh(params, spread: float = 1.0):
+    record = np.zeros(1, flow.INTENSITY)
+    flow.set_prior_once(record, params, spread)
+    return record
+
+
+def order(record, params, t: float, side: int, price: int, half_spread: float = 0.5) -> None:
+    t_ns = round(t * NS_PER_S)
+    flow.add_trade(record, params, side, price, t_ns, t_ns, MID, half_spread)
+
+
+def test_kappa_is_the_maximum_likelihood_of_a_geometric_law(params) -> None:
+    """Orders drawn from λ(δ) = A·e^(−κδ) give κ and A back."""
+    rng = np.random.default_rng(1)
+    kappa, seconds, n = 0.02, 20_000, 10_000
+    record = fresh(params)
+    times, sides = np.sort(rng.random(n)) * seconds, rng.choice([-1, 1], n)
+    reaches = 2 + np.floor(rng.exponential(1 / kappa, n))  # a half-spread of a tick, one more, and beyond
+    for t, side, reach in zip(times.tolist(), sides.tolist(), reaches.tolist(), strict=True):
+        order(record, params, t, side, int(MID + side * reach), 1.0)
+    flow.close_order(record, params)
+    flow.decay(record, params, seconds * NS_PER_S)
+    estimate = flow.kappa(record, params, MID)
+    assert estimate == pytest.approx(kappa, rel=0.03)
+    assert flow.kappa_side(record, params, 0, MID) == pytest.approx(kappa, rel=0.05)
+    assert flow.kappa_side(record, params, 1, MID) == pytest.approx(kappa, rel=0.05)
+    assert flow.kappa_slow(record, params, MID) == pytest.approx(kappa, rel=0.03)
+    assert flow.arrival(record, estimate) == pytest.approx(n / 2 / seconds * np.exp(kappa * 2), rel=0.03)
+
+
+def test_trades_of_one_taker_are_one_order(params) -> None:
+    """Same side and venue time are merged, and the furthest price counts."""
+    record = fresh(params)
+    for price in (1_000_001, 1_000_005, 1_000_003):
+        order(record, params, 1.0, 1, price)
+    order(record, params, 2.0, 1, 1_000_002)
+    flow.close_order(record, params)
+    assert record["beyond"][0].tolist() == [2.0, 0.0]
+    assert record["excess"][0, 0] == pytest.approx((5 - 1.5) + (2 - 1.5))
+
+
+def test_sides_are_told_apart(params) -> None:
+    """A sale at the same moment is another order, and reaches our bids."""
+    record = fresh(params)
+    order(record, params, 1.0, 1, 1_000_004)
+    order(record, params, 1.0, -1, 999_990)
+    flow.close_order(record, params)
+    assert record["beyond"][0].tolist() == [1.0, 1.0]
+    assert record["excess"][0].tolist() == [2.5, 8.5]
+
+
+def test_orders_at_the_touch_do_not_count(params) -> None:
+    """Whoever only hits the best level fills nothing behind its queue."""
+    record = fresh(params)
+    order(record, params, 1.0, 1, 1_000_001)
+    flow.close_order(record, params)
+    assert record["beyond"][0].sum() == 0
+
+
+def test_one_sweep_does_not_set_kappa(params) -> None:
+    """An order that sweeps the whole book counts as at most ten slow means."""
+    record = fresh(params)
+    for k in range(50):
+        order(record, params, float(k), 1, 1_000_004)
+    before = flow.kappa(record, params, MID)
+    order(record, params, 60.0, 1, 1_100_000)
+    flow.close_order(record, params)
+    assert flow.kappa(record, params, MID) > 0.7 * before
+
+
+def test_prior_holds_until_orders_were_seen(btc: Instrument) -> None:
+    """At first 1/κ is two spreads, at least a tick, or the configured κ; it gives way to orders."""
+    plain = to_record(QuoteParams(), btc)
+    assert 1 / flow.kappa(fresh(plain, 7.0), plain, MID) == pytest.approx(14.0)
+    assert 1 / flow.kappa(fresh(plain, 0.1), plain, MID) == pytest.approx(1.0)
+    kept = to_record(QuoteParams(kappa_prior=0.25), btc)
+    record = fresh(kept)
+    assert flow.kappa(record, kept, MID) / 0.1 == pytest.approx(0.25)
+    assert flow.is_prior(record, kept)
+    for k in range(40):
+        order(record, kept, float(k), 1, 1_000_101)
+    assert not flow.is_prior(record, kept)
+    assert 1 / flow.kappa(record, kept, MID) == pytest.approx(90.0, rel=0.15)
+
+
+def test_kappa_keeps_to_its_bounds(params) -> None:
+    """1/κ lies between half a tick and one percent of the price."""
+    tight, wide = fresh(params), fresh(params, 1e7)
+    for k in range(500):
+        order(tight, params, float(k), 1, 1_000_002, 1.0)
+    assert 1 / flow.kappa(tight, params, MID) == pytest.approx(flow.REACH_MIN_TICKS)
+    assert 1 / flow.kappa(wide, params, MID) == pytest.approx(flow.REACH_MAX * MID)
+    assert flow.at_bound(flow.kappa(tight, params, MID), MID)
+    assert flow.at_bound(flow.kappa(wide, params, MID), MID)
+
+
+def test_silence_lowers_the_rate(params) -> None:
+    """Time without orders counts as exposure."""
+    record = fresh(params)
+    first = flow.arrival(record, 0.1)
+    flow.decay(record, params, 3600 * NS_PER_S)
+    assert flow.arrival(record, 0.1) < 0.05 * first
+
+
+def test_old_orders_fade(btc: Instrument) -> None:
+    """After a half-life an order weighs half, in the current κ and in the rate alike."""
+    params = to_record(QuoteParams(kappa_halflife_s=5.0), btc)
+    record = fresh(params)
+    order(record, params, 1.0, 1, 1_000_010)
+    flow.close_order(record, params)
+    flow.decay(record, params, 5 * NS_PER_S)
+    assert record["beyond"][0, 0] == 0.5
+    assert record["seconds"][0] == 2.5
+    assert record["slow_beyond"][0] > 0.999
