@@ -7,6 +7,7 @@ hash of every kernel source, since numba itself misses an edit in a callee of an
 
 import hashlib
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -15,15 +16,33 @@ from typing import TypeVar, cast
 
 import platformdirs
 
+_IMPORT = re.compile(r"^from (asmm_daemon[\w.]*) import \(?([\w, ]*)", re.MULTILINE)
 F = TypeVar("F", bound=Callable[..., object])
 
 
 def _source_key() -> str:
+    """Hash of every file that defines a kernel and of all that those import, since constants compile in."""
     root = Path(__file__).parent
+    pending = [path for path in root.glob("core/*.py") if b"import kernel\n" in path.read_bytes()]
+    sources: dict[str, bytes] = {}
+    while pending:
+        path = pending.pop()
+        name = path.relative_to(root).as_posix()
+        if name in sources:
+            continue
+        sources[name] = path.read_bytes()
+        for module, names in _IMPORT.findall(sources[name].decode()):
+            folder = root.joinpath(*module.split(".")[1:])
+            pending += [
+                file
+                for part in names.split(",")
+                if part.strip() and (file := folder / f"{part.split()[0]}.py").exists()
+            ]
+            if (file := folder.with_suffix(".py")).exists():
+                pending.append(file)
     digest = hashlib.sha256()
-    for path in sorted([*root.glob("core/*.py"), root / "events.py", root / "kernels.py"]):
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
+    for name in sorted(sources):
+        digest.update(name.encode() + b"\0" + sources[name])
     return digest.hexdigest()[:16]
 
 
