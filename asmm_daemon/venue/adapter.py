@@ -38,7 +38,9 @@ from asmm_daemon.venue.protocol import Budget, Capabilities, Finding, Sink, Venu
 from asmm_daemon.venue.rows import RowMaker, warm_up
 from asmm_daemon.venue.stream_client import MALFORMED
 
-_HEARTBEAT_S = 3.0
+_HEARTBEAT_NS = 3 * NS_PER_S
+_RETRY_S = 0.5
+_REST_STRIKES = 2
 _FUNDING_S = 30.0
 _CLOCK_S = 300.0
 _CLOCK_STEP_NS = 50 * NS_PER_MS
@@ -62,6 +64,7 @@ class CcxtVenue:
         self._alive = asyncio.Event()
         self._up: dict[tuple[int | None, Channel], bool] = {}
         self._rest_proof_ns = 0
+        self._rest_failures = 0
         self._since_ns: dict[int, int] = {}
         self._paid_ns: dict[int, int] = {}
         self._killer = KillSwitch(settings, clock)
@@ -118,6 +121,7 @@ class CcxtVenue:
 
     def _replied(self) -> None:
         now_ns = self._clock.now_ns()
+        self._rest_failures = 0
         if not self._up.get((None, Channel.REST)):
             self._emit(ChannelEvent(now_ns, None, Channel.REST, True, "answers"))
         if now_ns - self._rest_proof_ns > NS_PER_S // 2:
@@ -182,15 +186,20 @@ class CcxtVenue:
     async def _heartbeat(self, pace: Pace) -> None:
         """Keeps REST proven when nothing else is asked."""
         while not pace.stop.is_set():
-            if self._clock.now_ns() - self._requests.last_reply_ns > _HEARTBEAT_S * NS_PER_S:
+            if self._rest_failures or self._clock.now_ns() - self._requests.last_reply_ns > _HEARTBEAT_NS:
                 try:
                     await self._dialect.server_ms()
                 except Refused as error:
-                    self._rest_down(error)
-            await pace.sleep(_HEARTBEAT_S)
+                    self._rest_failed(error)
+            await pace.sleep(_RETRY_S if self._rest_failures else _HEARTBEAT_NS / NS_PER_S)
 
-    def _rest_down(self, error: Refused) -> None:
-        if self._up.get((None, Channel.REST), False) and not error.failure.certain:
+    def _rest_failed(self, error: Refused) -> None:
+        """One failure may be that request's own; two in a row without a reply are the channel's."""
+        failure = error.failure
+        if failure.certain and failure.code != "connect":
+            return
+        self._rest_failures += 1
+        if self._rest_failures >= _REST_STRIKES and self._up.get((None, Channel.REST)):
             self._emit(ChannelEvent(self._clock.now_ns(), None, Channel.REST, False, str(error)))
 
     async def _funding(self, pace: Pace) -> None:
@@ -235,7 +244,7 @@ class CcxtVenue:
             self._emit(await self.snapshot(command.m))
         except VenueError as error:
             if isinstance(error, Refused):
-                self._rest_down(error)
+                self._rest_failed(error)
 
     async def snapshot(self, m: int) -> Snapshot:
         """A fresh REST read; orders before the fills that explain them. Raises VenueError."""
