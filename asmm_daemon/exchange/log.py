@@ -16,6 +16,7 @@ from asmm_daemon.exchange.orders import Origin
 from asmm_daemon.units import wire
 
 FORMAT = "asmm-venuelog/1"
+_MAX_LINES = 512
 
 
 def _decimal(value: Any) -> str:
@@ -73,6 +74,8 @@ class VenueLog:
             line["cid"] = cid
         line.update({key: value for key, value in keys.items() if value is not None})
         self._lines.append(orjson.dumps(line, default=_decimal, option=orjson.OPT_APPEND_NEWLINE))
+        if len(self._lines) >= _MAX_LINES:
+            self.flush()
 
     def flush(self) -> None:
         """Hands all lines to the operating system."""

@@ -28,7 +28,7 @@ def instrument(product="binanceusdm", **changes):
         "quote": "USDT",
         "tick": Decimal("0.1"),
         "lot": Decimal("0.001"),
-        "min_notional": Decimal(5),
+        "min_notional": Decimal(1),
         "min_qty": Lots(1),
         "max_qty": Lots(1_000_000),
         "maker": Decimal("0.0002"),
@@ -93,18 +93,23 @@ class Recorder(NullListener):
         self.depths, self.trades, self.orders, self.accounts, self.bests = [], [], [], [], []
 
     def on_depth(self, market, changes, exch_ns, local_ns):
+        """Keeps it."""
         self.depths.append((market.update_id, list(changes), exch_ns, local_ns))
 
     def on_best(self, market, exch_ns, local_ns):
+        """Keeps it."""
         self.bests.append(market.best)
 
     def on_trade(self, market, trade, local_ns):
+        """Keeps it."""
         self.trades.append(trade)
 
     def on_order(self, account, order, trade, t_ns):
+        """Keeps it."""
         self.orders.append((order.oid, str(order.state), trade))
 
     def on_account(self, account, assets, symbols, why, t_ns):
+        """Keeps it."""
         self.accounts.append((assets, symbols, why))
 
 
@@ -162,3 +167,17 @@ class Bench:
 def bench() -> Callable[..., Bench]:
     """Makes a Bench."""
     return Bench
+
+
+class LogSink(io.BytesIO):
+    """A venue log in memory."""
+
+    def lines(self, log):
+        """Every line so far."""
+        log.flush()
+        return [orjson.loads(line) for line in self.getvalue().splitlines()]
+
+
+def parse_log():
+    """An empty log sink."""
+    return LogSink()
