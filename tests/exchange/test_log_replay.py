@@ -25,7 +25,7 @@ from asmm_daemon.exchange.log import VenueLog
 from asmm_daemon.exchange.orders import NewOrder, OrderType, Stp, Tif, VenueReject
 
 START_NS = 1_700_000_000_000_000_000
-SPAN_NS = 240_000_000_000
+SPAN_NS = 150_000_000_000
 
 
 def trade_at_random(exchange, seed):
@@ -112,7 +112,7 @@ def place(t_ns, oid, price, terms, given_up):
     ],
 )
 def test_the_backtest_repeats_the_fills_of_a_venue_log(shared_data, product, recording):
-    """Same orders, same tape: each fill has the same order, nanosecond, price, quantity and maker's side."""
+    """Same orders, same tape: each fill has the same order, nanosecond, price, quantity and maker flag."""
     spec = f"replay:{shared_data / recording}"
     sink = io.BytesIO()
     deposit = {"USDT": Decimal(10**9), "USD": Decimal(10**9)}
