@@ -22,7 +22,7 @@ _SIDES = {"Buy": 1, "Sell": -1}
 
 
 class BybitMirror:
-    """Books of 50 levels and trades of some symbols. A jump in `u` ends the connection; the next starts anew."""
+    """Books of 50 levels and trades. A jump in `u` ends the connection; the next starts anew."""
 
     def __init__(
         self, symbols: Sequence[str], product: Product, rest_url: str = "", ws_url: str = ""

@@ -11,6 +11,7 @@ from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import orjson
 
 from asmm_daemon.errors import TapeError
@@ -63,10 +64,15 @@ class BinanceLines:
         """Tick and lot as the first lines show them."""
         info = parts[0].info
         decoder = Decoder(info.symbol, Quality())
-        batch = Batch()
+        found = []
         for line_no, line in _probe(parts[0].files[0]):
-            decoder.decode(line, line_no, batch)
-        values = batch.values()
+            batch = Batch()
+            try:
+                decoder.decode(line, line_no, batch)
+                found.append(batch.values())
+            except MALFORMED:
+                break  # reading the file will name the line
+        values = np.concatenate(found) if found else np.ones(2)
         return replace(info, tick=grid_step(values[0::2]), lot=grid_step(values[1::2]))
 
     def read(self, info: TapeInfo, parts: Sequence[Part], quality: Quality) -> Iterator[Rows]:
@@ -116,7 +122,9 @@ def _probe(path: Path) -> list[tuple[int, bytes]]:
     with open_lines(path) as file:
         try:
             for number, line in enumerate(islice(file, _LINES_PROBED), 1):
-                orjson.loads(line.partition(b" ")[2])
+                message = orjson.loads(line.partition(b" ")[2])
+                if not isinstance(message, dict) or not isinstance(message.get("data", message), dict):
+                    break
                 lines.append((number, line))
         except (orjson.JSONDecodeError, *CORRUPT):
             pass  # reading the file will name the line

@@ -160,7 +160,7 @@ def _first_null(column: pa.ListArray) -> int:
 
 def grid_step(values: NDArray[np.float64]) -> Decimal:
     """The largest 1, 2 or 5 times a power of ten that divides every value (to eight decimals)."""
-    whole = np.rint(np.asarray(values, np.float64) * 1e8).astype(np.int64)
+    whole = np.rint(values[np.isfinite(values)] * 1e8).astype(np.int64)
     divisor = int(np.gcd.reduce(whole[whole > 0])) if (whole > 0).any() else 1
     for exponent in range(len(str(divisor)) - 1, -1, -1):
         for lead in (5, 2, 1):
