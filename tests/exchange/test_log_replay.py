@@ -25,7 +25,7 @@ from asmm_daemon.exchange.log import VenueLog
 from asmm_daemon.exchange.orders import NewOrder, OrderType, Stp, Tif, VenueReject
 
 START_NS = 1_700_000_000_000_000_000
-SPAN_NS = 150_000_000_000
+SPAN_NS = 240_000_000_000
 
 
 def trade_at_random(exchange, seed):
