@@ -56,9 +56,11 @@ class Scene:
 
     @property
     def now_ns(self) -> int:
+        """Venue time in nanoseconds."""
         return START_NS + round(self.t_s * NS_PER_S)
 
     def send(self, *entries: tuple[int, int, int, int]) -> None:
+        """One message, taken in."""
         on_message(self.state, self.params, self.rows(*entries))
 
     def book(self, bid: int, ask: int, bid_qty: int = 100, ask_qty: int = 100) -> None:
@@ -66,9 +68,11 @@ class Scene:
         self.send((CLEAR, 1, 0, 0), (CLEAR, -1, 0, 0), (BBO, 1, bid, bid_qty), (BBO, -1, ask, ask_qty))
 
     def trade(self, side: int, price: int, qty: int = 10) -> None:
+        """One trade, as a message of its own."""
         self.send((TRADE, side, price, qty))
 
     def wait(self, seconds: float) -> None:
+        """Time passes without a message."""
         self.t_s += seconds
         advance(self.state, self.params, self.now_ns)
 
@@ -79,18 +83,22 @@ class Scene:
             self.wait(5.0)
 
     def decide(self, gamma: float = 0.1, skew: float = 0.0) -> bool:
+        """A decision now; see `d`."""
         return bool(decide(self.state, self.params, self.inventory, gamma, skew, self.now_ns, self.decision))
 
     def features(self) -> dict[str, float]:
+        """The features of a cycle now, by name."""
         features(self.state, self.params, self.inventory, self.now_ns, self.values)
         return dict(zip(FEATURE_NAMES, self.values.tolist(), strict=True))
 
     @property
     def d(self) -> Any:
+        """The last decision."""
         return self.decision[0]
 
     @property
     def m(self) -> Any:
+        """The market record."""
         return self.state.market[0]
 
 

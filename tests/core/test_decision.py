@@ -30,7 +30,7 @@ def ready(scene, *args, **quote):
 
 
 def test_formula(scene) -> None:
-    """r = m − q·γ̂·σ²·τ and δ = ln(1 + γ̂/κ)/γ̂ + ½·γ̂·σ²·τ, from the record's own numbers."""
+    """Quotes follow r = m − q·γ̂·σ²·τ and δ = ln(1 + γ̂/κ)/γ̂ + ½·γ̂·σ²·τ, from the record's own numbers."""
     s = ready(scene, max_exposure=1e9)
     s.inventory["lots"] = 20
     assert s.decide(0.2, 0.0)
@@ -60,7 +60,7 @@ def test_fee_and_edge_widen_and_a_rebate_narrows(scene, btc) -> None:
 
 @pytest.mark.parametrize("skew", [-1.0, -0.5, 0.0, 0.5, 1.0])
 def test_positive_skew_raises_both_quotes(scene, skew: float) -> None:
-    """bid = r − h + skew·h, ask = r + h + skew·h."""
+    """With skew s, bid = r − h + s·h and ask = r + h + s·h."""
     s = ready(scene, min_half_spread_bps=5.0)
     assert s.decide(0.1, skew)
     d = s.d

@@ -11,14 +11,14 @@ def test_the_guides_22_come_first() -> None:
     """22 features in the guide's order, then the private extras; every one is described."""
     assert N_FEATURES == 22
     assert FEATURES_ID == "guide22/1"
-    assert N_STATE == N_FEATURES + len(EXTRAS)
+    assert len(EXTRAS) == N_STATE - N_FEATURES
     assert len(set(FEATURE_NAMES)) == N_STATE
     assert EXTRAS == ("unrealised_pnl", "kappa_sigma_sqrt_tau")
     assert all(all(text for text in feature) for feature in FEATURES)
 
 
 def test_inventory_features(scene) -> None:
-    """q in risk lots of 1/50 of the effective maximum, its share, its distance and its rate."""
+    """Inventory in risk lots of 1/50 of the effective maximum, its share, its distance and its rate."""
     s = scene(max_inventory=1.0, max_exposure=1e9, inventory_target=0.1)
     s.book(950_000, 950_010)
     s.features()
