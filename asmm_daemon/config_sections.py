@@ -41,6 +41,7 @@ class Demo(Section):
     feed: str = "synthetic"
     speed: Annotated[float, Field(ge=0.1, le=60)] = 1.0
     seed: Annotated[int, Field(ge=0)] = 1
+    history_s: NotNegative = 1800.0
     loop: bool = True
     log: str = ""
     faults: str = ""

@@ -41,6 +41,7 @@ class ExchangeChild:
             feed += ":" + ",".join(market.symbol for market in settings.market)
         arguments = ["--venue", settings.venue.name, "--feed", feed, "--speed", str(demo.speed)]
         arguments += ["--seed", str(demo.seed), "--order-latency-ms", str(demo.order_latency_ms)]
+        arguments += ["--history-s", str(demo.history_s if feed.startswith("synthetic") else 0)]
         if demo.loop:
             arguments.append("--loop")
         if demo.log:
