@@ -126,6 +126,8 @@ class Desk:
         self.fallback = ""
         self.quoting = False
         """Whether `decision` holds quotes that are wanted now."""
+        self.refused = False
+        """Whether a wanted quote could not be sent: it is decided anew soon."""
         self.decided_ns = 0
         self.latency_s = 0.0
         self.reduced_ns: int | None = None

@@ -197,9 +197,13 @@ class Engine:
             self._quoter.follow_price(desk)
 
     def _settle(self, desk: Desk) -> None:
-        """After an order event: journal it, and fill the slot that became free."""
+        """After an order event: journal it, and fill the slot that became free at a fresh price."""
+        freed = any(change.order.state.final for change in desk.table.changes)
         if self._keeper.settle(desk) and desk.quoting:
-            self._trader.sync(desk)
+            if freed:
+                self._quoter.requote(desk, "order")
+            else:
+                self._trader.sync(desk)
             self._keeper.settle(desk)
 
     def _on_accepted(self, event: Accepted) -> None:

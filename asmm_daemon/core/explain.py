@@ -23,7 +23,7 @@ class Explain:
     t_ns: int
     symbol: str
     trigger: str
-    """cycle, move (microprice), fill, order (a slot became free) or state."""
+    """cycle, move (microprice), fill, order (a slot became free), retry (after a refusal) or state."""
     state: str
     causes: tuple[str, ...]
     policy: str

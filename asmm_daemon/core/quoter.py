@@ -22,6 +22,9 @@ NUMBERS = tuple(name for name in DECISION.names or () if DECISION[name].shape ==
 """The decision's scalars, all of which `explain` shows."""
 IOC_EVERY_S = 1.0
 MOVED = frozenset({"place", "amend", "cancel"})
+SENT = MOVED | {"keep", "wait"}
+REPEATED = frozenset({"state", "retry"})
+"""Triggers of the watchdog's beat: of a run of them only the last is kept in memory."""
 
 
 class Quoter:
@@ -53,11 +56,13 @@ class Quoter:
             self.requote(desk, "move")
 
     def refresh(self, desk: Desk) -> None:
-        """On the watchdog's beat: starts quoting where nothing is wanted yet, else retries what waits."""
+        """On the watchdog's beat: starts quoting where nothing is wanted, retries what was refused."""
         if not self.may_quote(desk):
             return
         if not desk.quoting:
             self.requote(desk, "state")
+        elif desk.refused:
+            self.requote(desk, "retry")
         else:
             self.trader.sync(desk)
         self._take(desk)
@@ -81,6 +86,7 @@ class Quoter:
         desk.quoting = bool(wanted) and desk.book_current(now)
         desk.decided_ns = now
         lines = self.trader.sync(desk)
+        desk.refused = any(line.action not in SENT for line in lines)
         self._explain(desk, trigger, lines)
 
     def _prepare(self, desk: Desk) -> None:
@@ -147,7 +153,7 @@ class Quoter:
             book_age_s=desk.book.age_s(now),
             data_latency_s=desk.latency_s,
         )
-        if desk.explains and trigger == desk.explains[-1].trigger == "state":
+        if desk.explains and trigger in REPEATED and trigger == desk.explains[-1].trigger:
             desk.explains.pop()
         desk.explains.append(record)
         if trigger == "cycle" or any(line.action in MOVED for line in lines):
