@@ -27,16 +27,10 @@ SetOption = Annotated[
 def main() -> None:
     """The `asmm` command."""
     try:
-        app(standalone_mode=False)
+        app()
     except AsmmError as error:
         print(f"asmm: {log.redact(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except typer.Exit as end:
-        sys.exit(end.exit_code)
-    except typer.Abort:
-        sys.exit(130)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def _version(shown: bool) -> None:
