@@ -3,14 +3,14 @@
 | method, path | body (JSON) | what it does |
 |---|---|---|
 | GET /admin/state | | time, connections, open orders, balances, faults |
-| GET, POST, DELETE /admin/faults | a fault, a list, or JSON lines | lists, adds (now unless `at_s`), removes |
+| GET, POST, DELETE /admin/faults | a fault, a list, JSON lines | lists, adds (now unless `at_s`), removes |
 | DELETE /admin/faults/ID | | removes one |
 | POST /admin/transfer | {"account": "main", "amounts": {"USDT": "-5"}} | deposits or withdraws |
 | POST /admin/status | {"symbol", "status"} | TRADING, HALT, DELISTED |
 | POST /admin/filters | {"symbol", "tick", "lot"} | coarser filters |
 | POST /admin/funding | {"symbol", "rate"} | settles funding now |
 | POST /admin/fee-asset | {"account", "asset", "price"} | fees in a third asset; no asset: ends it |
-| POST /admin/key | {"key", "secret", "revoked", "can_trade", …} | adds or changes it |
+| POST /admin/key | {"key", "secret", "revoked", …} | adds or changes a key |
 | POST /admin/close | {"name": "private"} | closes matching WebSockets |
 | POST /admin/ACTION | parameters | an action of the wire's own |
 """

@@ -13,7 +13,7 @@ from aiohttp.typedefs import Handler as WebHandler
 from asmm_daemon.exchange.connection import Connection
 from asmm_daemon.exchange.fault_table import Fault
 from asmm_daemon.exchange.orders import Origin, VenueReject
-from asmm_daemon.exchange.wire import Reply, RequestInfo, Wire
+from asmm_daemon.exchange.wire import CODE, USED_WEIGHT, Reply, RequestInfo, Wire
 
 if TYPE_CHECKING:
     from asmm_daemon.exchange.server import Server
@@ -97,7 +97,7 @@ class Calls:
         except web.HTTPException as error:
             response = error
         lost = fault is not None and await self._is_lost(fault)
-        answered(response.status, _code(response), response.get("used_weight"), delivered=not lost)
+        answered(response.status, _code(response), response.get(USED_WEIGHT), delivered=not lost)
         return self._replaced(request, fault) if fault is not None and lost else response
 
     async def ws_call(
@@ -190,7 +190,7 @@ class Calls:
 
 
 def _code(response: web.StreamResponse) -> str:
-    return str(response.get("code", "0" if response.status < 400 else response.status))
+    return str(response.get(CODE, "0" if response.status < 400 else response.status))
 
 
 def _cut(request: web.Request) -> web.Response:

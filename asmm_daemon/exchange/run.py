@@ -34,6 +34,8 @@ __all__ = ["ExchangeOptions", "main", "parse", "serve"]
 _BASE_DEPOSITS = {"BTC": Decimal(10), "ETH": Decimal(200)}
 _QUOTE_DEPOSIT = Decimal(100_000)
 _OTHER_DEPOSIT = Decimal(100_000)
+_POLL_S, _LIVE_POLL_S = 0.05, 0.003
+_FIRST_BOOKS_S = 30.0
 
 
 def main(options: ExchangeOptions) -> int:
@@ -64,6 +66,8 @@ async def serve(options: ExchangeOptions, stop: asyncio.Event) -> None:
     """Builds the exchange, prints the ready line, and serves until `stop` is set."""
     faults = [] if options.faults is None else read_faults(options.faults)
     fixed_ns = options.start_ns
+    if _is_live(options) and (options.speed != 1 or fixed_ns is not None):
+        raise ConfigError(f"feed {options.feed}: a mirror runs at speed 1 from now, no other")
     warm_up()
     start_ns = (wall_ns() if fixed_ns is None else fixed_ns) - int(options.history_s * NS_PER_S)
     feed = make_feed(options.feed, options.product, start_ns, options.seed, loop=options.loop)
@@ -74,6 +78,8 @@ async def serve(options: ExchangeOptions, stop: asyncio.Event) -> None:
         server = _make_server(options, exchange, faults)
         wire = make_wire(server)
         exchange.advance(wall_ns() if fixed_ns is None else fixed_ns)
+        if _is_live(options):
+            await _first_books(exchange)
         server.begin(wall_ns() if fixed_ns is None else fixed_ns)
         admin = Admin(server, wire)
         try:
@@ -120,7 +126,21 @@ def _make_server(options: ExchangeOptions, exchange: Exchange, faults: Sequence[
         keys=KeyRing(replace(key) for key in options.keys),
         seed=options.seed,
         order_latency_ms=options.order_latency_ms,
+        poll_s=_LIVE_POLL_S if _is_live(options) else _POLL_S,
     )
+
+
+def _is_live(options: ExchangeOptions) -> bool:
+    return options.feed.startswith("mirror")
+
+
+async def _first_books(exchange: Exchange) -> None:
+    """Waits until every mirrored market has a book (or half a minute)."""
+    for _ in range(int(_FIRST_BOOKS_S / _POLL_S)):
+        exchange.advance(wall_ns())
+        if all(market.mid is not None for market in exchange.markets.values()):
+            return
+        await asyncio.sleep(_POLL_S)
 
 
 def _with_fees(unit: Instrument, options: ExchangeOptions) -> Instrument:

@@ -21,13 +21,13 @@ from asmm_daemon.units import NS_PER_MS, NS_PER_S
 T = TypeVar("T")
 
 _MIN_WAIT_S = 0.0005
-_MAX_WAIT_S = 0.05
 
 
 class Server:
     """Holds what a wire needs: `exchange`, `hub`, `log`, `faults`, `clock`, `keys`, `speed`, `seed`.
 
-    The pump brings the exchange to now whenever something is due, and at each request.
+    The pump brings the exchange to now whenever something is due, at each request, and every `poll_s`
+    real seconds (a live feed does not say beforehand when its next message comes).
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Server:
         keys: KeyRing,
         seed: int = 0,
         order_latency_ms: float = 0.0,
+        poll_s: float = 0.05,
     ) -> None:
         self.exchange = exchange
         self.log = log
@@ -52,6 +53,7 @@ class Server:
         self.failure: BaseException | None = None
         self._calls = Calls(self)
         self._order_latency_ns = int(order_latency_ms * NS_PER_MS)
+        self._poll_s = poll_s
         self._tick_handle: asyncio.TimerHandle | None = None
         self._due_ns = 0
         self._runner: web.AppRunner | None = None
@@ -183,10 +185,10 @@ class Server:
             self._carry_out_faults(self.now_ns())
             self.hub.flush(self.exchange.now_ns)
             self.log.flush()
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001  (handed on to whoever waits for `failed`)
             self.failure = error
             self._failed.set()
-            raise
+            return
         self._plan()
 
     def _plan(self) -> None:
@@ -202,7 +204,7 @@ class Server:
             return
         self._due_ns = due_ns
         wait_s = (due_ns - self.clock.now_ns()) / NS_PER_S / self.speed
-        wait_s = min(max(wait_s, _MIN_WAIT_S), _MAX_WAIT_S)
+        wait_s = min(max(wait_s, _MIN_WAIT_S), self._poll_s)
         self._tick_handle = asyncio.get_running_loop().call_later(wait_s, self._tick)
 
     def _carry_out_faults(self, now_ns: int) -> None:

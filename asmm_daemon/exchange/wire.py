@@ -8,6 +8,10 @@ from aiohttp import web
 
 from asmm_daemon.exchange.orders import VenueReject
 
+CODE: web.ResponseKey[str] = web.ResponseKey("code", str)
+"""The venue's code of an answer, for the log."""
+USED_WEIGHT: web.ResponseKey[int | None] = web.ResponseKey("used_weight", int)
+
 
 @dataclass(frozen=True, slots=True)
 class RequestInfo:
@@ -32,8 +36,8 @@ class Reply:
         response = web.Response(
             status=self.status, body=self.body, content_type="application/json", headers=dict(self.headers)
         )
-        response["code"] = self.code
-        response["used_weight"] = self.used_weight
+        response[CODE] = self.code
+        response[USED_WEIGHT] = self.used_weight
         return response
 
 
@@ -43,7 +47,7 @@ class Wire(Protocol):
     In its constructor a wire sets `server.exchange.dialect` and calls `server.exchange.listen`. A
     handler is a plain aiohttp handler; the chassis's middleware numbers and logs the request, applies
     faults, calls the handler, turns a VenueReject into `rejected`, and logs the response. A handler
-    that answers an error itself sets `response["code"]` (or uses `Reply`).
+    that answers an error itself sets `response[CODE]` (or uses `Reply`).
     """
 
     def routes(self, app: web.Application) -> None:
