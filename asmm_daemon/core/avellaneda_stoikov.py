@@ -7,10 +7,10 @@ q in risk lots. Any unit of price serves, as long as it is the same throughout.
 
 import numpy as np
 
-from asmm_daemon.kernels import kernel
+from asmm_daemon.kernels import flat_kernel
 
 
-@kernel
+@flat_kernel
 def as_half_spread(gamma_hat: float, kappa: float, sigma: float, tau: float, inventory_term: bool) -> float:  # noqa: FBT001
     """The half-spread; `inventory_term` adds ½·γ̂·σ²·τ. As γ̂ → 0 it tends to 1/κ."""
     half = np.log1p(gamma_hat / kappa) / gamma_hat if gamma_hat > 0.0 else 1.0 / kappa
@@ -19,7 +19,7 @@ def as_half_spread(gamma_hat: float, kappa: float, sigma: float, tau: float, inv
     return half
 
 
-@kernel
+@flat_kernel
 def as_shift(gamma_hat: float, sigma: float, tau: float) -> float:
     """By how much one risk lot lowers the reservation price: γ̂·σ²·τ."""
     return gamma_hat * sigma * sigma * tau

@@ -12,6 +12,7 @@ import numpy as np
 
 from asmm_daemon.core import intensity as flow
 from asmm_daemon.core import volatility as vol
+from asmm_daemon.core.book import ASK, BID
 from asmm_daemon.core.decision_record import DECISION, Clamp, Decision, Missing, new_decision
 from asmm_daemon.core.inventory import (
     INVENTORY,
@@ -29,7 +30,7 @@ from asmm_daemon.core.market import MarketState, advance, moved
 from asmm_daemon.core.models import clamp_half_spread, model_half_spread, model_shift
 from asmm_daemon.core.params import MAX_LEVELS, RISK_LOTS, Model, Params
 from asmm_daemon.core.quotes import ask_ticks, bid_ticks, level_step, max_lots, min_lots, order_lots
-from asmm_daemon.kernels import kernel
+from asmm_daemon.kernels import flat_kernel
 from asmm_daemon.units import NS_PER_S
 
 __all__ = [
@@ -65,7 +66,7 @@ _CONSTANT = int(Model.CONSTANT_SPREAD)
 _LINEAR = int(Model.LINEAR_CONSTANT_SPREAD)
 
 
-@kernel
+@flat_kernel
 def _estimates(state: MarketState, params: Params, out: Decision) -> None:
     # σ, κ, A and τ, from ticks to quote currency
     m = state.market[0]
@@ -95,7 +96,7 @@ def _estimates(state: MarketState, params: Params, out: Decision) -> None:
             d.missing |= _NO_SIGMA
 
 
-@kernel
+@flat_kernel
 def _action(params: Params, gamma: float, skew: float, out: Decision) -> None:
     p = params[0]
     d = out[0]
@@ -106,7 +107,7 @@ def _action(params: Params, gamma: float, skew: float, out: Decision) -> None:
     d.gamma_hat = d.gamma * d.kappa
 
 
-@kernel
+@flat_kernel
 def _place(params: Params, inventory: Inventory, out: Decision, side: int, first: int, room: float) -> None:
     # levels of one side, from its first price outwards; ask clamps are the bid's, one bit up
     p = params[0]
@@ -136,7 +137,7 @@ def _place(params: Params, inventory: Inventory, out: Decision, side: int, first
         full *= p.level_size_factor
 
 
-@kernel
+@flat_kernel
 def _reduce(state: MarketState, params: Params, inventory: Inventory, out: Decision) -> None:
     # one order at the touch that shrinks |inventory| (spot: towards the middle of its range)
     m = state.market[0]
@@ -159,7 +160,7 @@ def _reduce(state: MarketState, params: Params, inventory: Inventory, out: Decis
         d.bid_qty[0] = 0 if inventory[0].bid_off else lots
 
 
-@kernel
+@flat_kernel
 def _quote(state: MarketState, params: Params, inventory: Inventory, out: Decision) -> None:
     m = state.market[0]
     p = params[0]
@@ -178,14 +179,14 @@ def _quote(state: MarketState, params: Params, inventory: Inventory, out: Decisi
     if inventory[0].bid_off or inventory[0].mode != QUOTE:
         d.clamps |= _OFF
     else:
-        _place(params, inventory, out, 1, bid, bid_room(params, inventory, d.m, m.ask * p.tick))
+        _place(params, inventory, out, BID, bid, bid_room(params, inventory, d.m, m.ask * p.tick))
     if inventory[0].ask_off or inventory[0].mode != QUOTE:
         d.clamps |= _OFF * 2
     else:
-        _place(params, inventory, out, -1, ask, ask_room(params, inventory, d.m))
+        _place(params, inventory, out, ASK, ask, ask_room(params, inventory, d.m))
 
 
-@kernel
+@flat_kernel
 def decide(
     state: MarketState,
     params: Params,
@@ -206,7 +207,8 @@ def decide(
     d.t_ns = t_ns
     d.model, d.mode = p.model, inventory[0].mode
     d.missing = d.clamps = d.levels = 0
-    d.bid_price[:] = d.bid_qty[:] = d.ask_price[:] = d.ask_qty[:] = 0
+    for i in range(MAX_LEVELS):
+        d.bid_price[i] = d.bid_qty[i] = d.ask_price[i] = d.ask_qty[i] = 0
     d.micro, d.mid = m.micro * p.tick, m.mid * p.tick
     if not m.valid:
         d.missing = _NO_BOOK
@@ -236,10 +238,13 @@ def decide(
         _reduce(state, params, inventory, out)
     else:
         _quote(state, params, inventory, out)
-    return bool(np.any(d.bid_qty > 0) or np.any(d.ask_qty > 0))
+    quoted = 0
+    for i in range(d.levels):
+        quoted += d.bid_qty[i] + d.ask_qty[i]
+    return quoted > 0
 
 
-@kernel
+@flat_kernel
 def requote_due(state: MarketState, params: Params, decision: Decision) -> bool:
     """Whether the microprice left the decision's by more than requote_bps, at least a tick."""
     return state.market[0].valid and moved(params, state.market[0].micro, decision[0].micro / params[0].tick)

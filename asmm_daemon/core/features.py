@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from asmm_daemon.core import intensity as flow
 from asmm_daemon.core import volatility as vol
+from asmm_daemon.core.book import ASK, BID
 from asmm_daemon.core.inventory import Inventory, effective_max, target
 from asmm_daemon.core.market import MarketState, advance
 from asmm_daemon.core.market_record import CANDLES, SECONDS, TRADES
 from asmm_daemon.core.own import top_volume
 from asmm_daemon.core.params import RISK_LOTS, Params
-from asmm_daemon.kernels import kernel
+from asmm_daemon.kernels import flat_kernel
 from asmm_daemon.units import NS_PER_S
 
 FEATURES_ID = "guide22/1"
@@ -81,13 +82,13 @@ EXTRAS: tuple[str, ...] = FEATURE_NAMES[N_FEATURES:]
 N_STATE = len(FEATURES)
 
 
-@kernel
+@flat_kernel
 def _balance(bought: float, sold: float) -> float:
     total = bought + sold
     return (bought - sold) / total if total > 0.0 else 0.0
 
 
-@kernel
+@flat_kernel
 def _trade_direction(market: NDArray[Any]) -> float:
     m = market[0]
     bought = 0.0
@@ -101,7 +102,7 @@ def _trade_direction(market: NDArray[Any]) -> float:
     return _balance(bought, sold)
 
 
-@kernel
+@flat_kernel
 def _candle_volatility(market: NDArray[Any]) -> float:
     m = market[0]
     n = min(m.candles - 2, RETURNS)
@@ -112,7 +113,7 @@ def _candle_volatility(market: NDArray[Any]) -> float:
     return 1e4 * np.sqrt(total / n) if n > 0 else 0.0
 
 
-@kernel
+@flat_kernel
 def _rolling(market: NDArray[Any], out: NDArray[np.float64]) -> None:
     # features 15, 16, 19 to 22: from the one-second buckets
     m = market[0]
@@ -139,7 +140,7 @@ def _rolling(market: NDArray[Any], out: NDArray[np.float64]) -> None:
     out[21] = (high - low) * bps
 
 
-@kernel
+@flat_kernel
 def features(
     state: MarketState, params: Params, inventory: Inventory, t_ns: int, out: NDArray[np.float64]
 ) -> bool:
@@ -151,7 +152,8 @@ def features(
     advance(state, params, t_ns)
     m = state.market[0]
     p = params[0]
-    out[:] = 0.0
+    for i in range(N_STATE):
+        out[i] = 0.0
     if m.mid <= 0.0:
         return False
     mid = m.mid
@@ -176,8 +178,8 @@ def features(
     out[8] = m.ask - m.bid
     out[9] = (m.ask - m.bid) * bps
     if m.valid:
-        bid_lots, bid_mean = top_volume(state.book, state.market, 1, TOP_LEVELS)
-        ask_lots, ask_mean = top_volume(state.book, state.market, -1, TOP_LEVELS)
+        bid_lots, bid_mean = top_volume(state.book, state.market, BID, TOP_LEVELS)
+        ask_lots, ask_mean = top_volume(state.book, state.market, ASK, TOP_LEVELS)
         out[10] = _balance(bid_lots, ask_lots)
         weighted = (bid_mean * ask_lots + ask_mean * bid_lots) / (bid_lots + ask_lots)
         out[12] = (weighted - mid) * bps
@@ -196,4 +198,7 @@ def features(
     m.cycle_ns = t_ns
     m.cycle_mid = mid
     m.cycle_lots = lots
-    return m.valid and bool(np.all(np.isfinite(out)))
+    finite = m.valid
+    for i in range(N_STATE):
+        finite = finite and np.isfinite(out[i])
+    return bool(finite)

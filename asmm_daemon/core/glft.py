@@ -12,10 +12,10 @@ There is no horizon: A says how fast inventory can be worked off. Units as in `a
 
 import numpy as np
 
-from asmm_daemon.kernels import kernel
+from asmm_daemon.kernels import flat_kernel
 
 
-@kernel
+@flat_kernel
 def glft_shift(gamma_hat: float, kappa: float, a: float, sigma: float, delta: float) -> float:
     """σ·c₂: by how much one risk lot lowers the middle of the quotes."""
     x = gamma_hat * delta / kappa
@@ -23,7 +23,7 @@ def glft_shift(gamma_hat: float, kappa: float, a: float, sigma: float, delta: fl
     return sigma * np.sqrt(gamma_hat / (2.0 * a * delta * kappa) * power)
 
 
-@kernel
+@flat_kernel
 def glft_half_spread(
     gamma_hat: float,
     kappa: float,

@@ -15,18 +15,14 @@ from asmm_daemon.core.market_record import CANDLES, TRADES
 from asmm_daemon.core.params import Params
 from asmm_daemon.core.volatility import SAMPLE_NS
 from asmm_daemon.events import Rows
-from asmm_daemon.kernels import kernel
+from asmm_daemon.kernels import flat_kernel
 from asmm_daemon.units import NS_PER_S
 
 
-@kernel
-def _warm_candles(state: MarketState, params: Params, candles: NDArray[np.int64]) -> None:
+@flat_kernel
+def _warm_candles(state: MarketState, candles: NDArray[np.int64]) -> None:
     m = state.market[0]
     n = candles.shape[0]
-    closed = n
-    if n > 0 and candles[n - 1, 0] // MINUTE_NS >= m.minute:
-        closed = n - 1
-    vol.warm_candles(state.volatility, params, candles[:closed, 4].astype(np.float64))
     minute = -1
     for k in range(n):
         at = candles[k, 0] // MINUTE_NS
@@ -52,7 +48,7 @@ def _warm_candles(state: MarketState, params: Params, candles: NDArray[np.int64]
         m.candles += 1
 
 
-@kernel
+@flat_kernel
 def _warm_trades(state: MarketState, params: Params, trades: Rows) -> None:
     m = state.market[0]
     bought = sold = 0
@@ -85,7 +81,6 @@ def _warm_trades(state: MarketState, params: Params, trades: Rows) -> None:
         state.intensity[0].seconds += (trades[trades.size - 1].exch_ns - trades[0].exch_ns) / NS_PER_S
 
 
-@kernel
 def warm_market(state: MarketState, params: Params, candles: NDArray[np.int64], trades: Rows) -> None:
     """Starts a fresh state from history; what live data has touched already stays as it is.
 
@@ -95,11 +90,13 @@ def warm_market(state: MarketState, params: Params, candles: NDArray[np.int64], 
         candles: (n, 6), oldest first: open time in ns; open, high, low, close in ticks; volume in lots.
         trades: TRADE rows, oldest first.
     """
-    if candles.shape[0] > 0:
-        advance(state, params, candles[candles.shape[0] - 1, 0])
-    if trades.size > 0:
-        advance(state, params, trades[trades.size - 1].local_ns)
-    if state.volatility[0].changes == 0 and state.market[0].candles == 0:
-        _warm_candles(state, params, candles)
-    if state.market[0].trades == 0:
+    if len(candles):
+        advance(state, params, int(candles[-1, 0]))
+    if len(trades):
+        advance(state, params, int(trades["local_ns"][-1]))
+    if state.volatility["changes"][0] == 0 and state.market["candles"][0] == 0:
+        closed = candles[candles[:, 0] // MINUTE_NS < state.market["minute"][0]]
+        vol.warm_candles(state.volatility, params, closed[:, 4].astype(np.float64))
+        _warm_candles(state, candles)
+    if state.market["trades"][0] == 0:
         _warm_trades(state, params, trades)

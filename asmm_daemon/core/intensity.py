@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from asmm_daemon.core.params import Params
 from asmm_daemon.core.volatility import SAMPLE_S
-from asmm_daemon.kernels import kernel
+from asmm_daemon.kernels import flat_kernel
 
 PRIOR_RATE = 0.02
 """Prior rate of orders of one side that go beyond the best level, 1/s, weighted as one order."""
@@ -52,7 +52,7 @@ Intensity = NDArray[Any]
 """One-element array of dtype INTENSITY."""
 
 
-@kernel
+@flat_kernel
 def _mean_excess(intensity: Intensity, params: Params, orders: float, excess: float) -> float:
     # the prior is so many orders with the mean excess that a geometric law of its κ has
     weight = params[0].kappa_prior_orders
@@ -60,7 +60,7 @@ def _mean_excess(intensity: Intensity, params: Params, orders: float, excess: fl
     return (excess + weight / np.expm1(1.0 / prior)) / max(orders + weight, 1e-9)
 
 
-@kernel
+@flat_kernel
 def add_trade(
     intensity: Intensity,
     params: Params,
@@ -86,7 +86,7 @@ def add_trade(
     e.touch_from = half_spread + 1.0
 
 
-@kernel
+@flat_kernel
 def close_order(intensity: Intensity, params: Params) -> None:
     """Counts the taker order whose trades were being merged."""
     e = intensity[0]
@@ -105,7 +105,7 @@ def close_order(intensity: Intensity, params: Params) -> None:
     e.side = 0
 
 
-@kernel
+@flat_kernel
 def decay(intensity: Intensity, params: Params, exposed_ns: int) -> None:
     """Ages all sums by one 5 s sample, of which `exposed_ns` had a valid book."""
     e = intensity[0]
@@ -122,7 +122,7 @@ def decay(intensity: Intensity, params: Params, exposed_ns: int) -> None:
     e.slow_excess *= slow
 
 
-@kernel
+@flat_kernel
 def set_prior_once(intensity: Intensity, params: Params, spread_ticks: float) -> None:
     """Sets the prior where there is none: the configured κ, else 1/κ = max(1 tick, 2 spreads)."""
     p = params[0]
@@ -134,44 +134,44 @@ def set_prior_once(intensity: Intensity, params: Params, spread_ticks: float) ->
         intensity[0].prior_ticks = max(1.0, 2.0 * spread_ticks)
 
 
-@kernel
+@flat_kernel
 def _estimate(intensity: Intensity, params: Params, orders: float, excess: float, mid: float) -> float:
     kappa = np.log1p(1.0 / max(_mean_excess(intensity, params, orders, excess), 1e-9))
     return min(max(kappa, 1.0 / (REACH_MAX * mid)), 1.0 / REACH_MIN_TICKS)
 
 
-@kernel
+@flat_kernel
 def at_bound(kappa_ticks: float, mid: float) -> bool:
     """Whether an estimate of κ stands at one of its bounds."""
     return kappa_ticks == 1.0 / (REACH_MAX * mid) or kappa_ticks == 1.0 / REACH_MIN_TICKS
 
 
-@kernel
+@flat_kernel
 def kappa(intensity: Intensity, params: Params, mid: float) -> float:
     """The current κ of both sides together, 1/ticks, bounded (`mid` in ticks)."""
     e = intensity[0]
     return _estimate(intensity, params, e.beyond[0] + e.beyond[1], e.excess[0] + e.excess[1], mid)
 
 
-@kernel
+@flat_kernel
 def kappa_side(intensity: Intensity, params: Params, i: int, mid: float) -> float:
     """The current κ of one side, 1/ticks: 0 what our asks meet, 1 what our bids meet."""
     return _estimate(intensity, params, intensity[0].beyond[i], intensity[0].excess[i], mid)
 
 
-@kernel
+@flat_kernel
 def kappa_slow(intensity: Intensity, params: Params, mid: float) -> float:
     """The slow κ̄ of both sides, 1/ticks, from which τ is found."""
     return _estimate(intensity, params, intensity[0].slow_beyond, intensity[0].slow_excess, mid)
 
 
-@kernel
+@flat_kernel
 def is_prior(intensity: Intensity, params: Params) -> bool:
     """Whether κ is still mostly its prior."""
     return intensity[0].beyond[0] + intensity[0].beyond[1] < params[0].kappa_prior_orders
 
 
-@kernel
+@flat_kernel
 def arrival(intensity: Intensity, kappa_ticks: float) -> float:
     """A of one side (mean of both), 1/s: rate beyond the touch, carried from there back to δ = 0."""
     e = intensity[0]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asmm_daemon.core.params import Params
-from asmm_daemon.kernels import kernel
+from asmm_daemon.kernels import flat_kernel
 
 QUOTE = 0
 """INVENTORY.mode: quote both sides."""
@@ -44,13 +44,13 @@ def new_inventory() -> Inventory:
     return record
 
 
-@kernel
+@flat_kernel
 def effective_max(params: Params, m: float) -> float:
     """Largest absolute inventory in base currency at a price: min(max_inventory, max_exposure/m)."""
     return min(params[0].max_inventory, params[0].max_exposure / m)
 
 
-@kernel
+@flat_kernel
 def target(params: Params, m: float) -> float:
     """Inventory target in base currency, within the bounds; by default 0, spot: half the maximum."""
     p = params[0]
@@ -62,7 +62,7 @@ def target(params: Params, m: float) -> float:
     return min(max(goal, least), most)
 
 
-@kernel
+@flat_kernel
 def bid_room(params: Params, inventory: Inventory, m: float, dearest: float) -> float:
     """Lots that may still be bought: inventory, exposure, and balance at the dearest possible bid."""
     v = inventory[0]
@@ -72,7 +72,7 @@ def bid_room(params: Params, inventory: Inventory, m: float, dearest: float) -> 
     return max(np.floor(min(room, v.avail_quote / (dearest * lot)) + 1e-9), 0.0)
 
 
-@kernel
+@flat_kernel
 def ask_room(params: Params, inventory: Inventory, m: float) -> float:
     """Lots that may still be sold: inventory, exposure and balance."""
     v = inventory[0]

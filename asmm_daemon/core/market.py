@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from asmm_daemon.core import intensity as flow
 from asmm_daemon.core import volatility as vol
-from asmm_daemon.core.book import Book, apply, is_valid, new_book
+from asmm_daemon.core.book import ASK, BID, Book, apply, is_valid, new_book
 from asmm_daemon.core.intensity import INTENSITY, Intensity
 from asmm_daemon.core.market_record import CANDLES, MARKET, SECONDS, TRADES
 from asmm_daemon.core.own import OWN, net_best
 from asmm_daemon.core.params import Params
 from asmm_daemon.core.volatility import SAMPLE_NS, VOLATILITY, Volatility
 from asmm_daemon.events import FUNDING, GAP, MARK, TRADE, Rows
-from asmm_daemon.kernels import kernel
+from asmm_daemon.kernels import flat_kernel
 from asmm_daemon.units import NS_PER_S
 
 MINUTE_NS = 60 * NS_PER_S
@@ -48,12 +48,16 @@ def new_market(width: int = 65536) -> MarketState:
 
 
 def copy_market(state: MarketState) -> MarketState:
-    """A checkpoint: an independent copy."""
-    book = Book(*(array.copy() for array in state.book))
-    return MarketState(book, state.market.copy(), state.volatility.copy(), state.intensity.copy())
+    """A checkpoint: an independent copy, equal to the byte (padding of the records included)."""
+    book = Book(*(_copy(array) for array in state.book))
+    return MarketState(book, _copy(state.market), _copy(state.volatility), _copy(state.intensity))
 
 
-@kernel
+def _copy(array: NDArray[Any]) -> NDArray[Any]:
+    return array.view(np.uint8).copy().view(array.dtype)
+
+
+@flat_kernel
 def _new_seconds(state: MarketState, second: int) -> None:
     m = state.market[0]
     last = m.mid_last[m.second % SECONDS]
@@ -65,7 +69,7 @@ def _new_seconds(state: MarketState, second: int) -> None:
     m.second = second
 
 
-@kernel
+@flat_kernel
 def _new_candles(state: MarketState, minute: int) -> None:
     m = state.market[0]
     if m.candles > 0:
@@ -78,7 +82,7 @@ def _new_candles(state: MarketState, minute: int) -> None:
     m.minute = minute
 
 
-@kernel
+@flat_kernel
 def advance(state: MarketState, params: Params, t_ns: int) -> None:
     """Moves time on without a message: samples, buckets and merged orders that are due by then."""
     m = state.market[0]
@@ -111,7 +115,7 @@ def advance(state: MarketState, params: Params, t_ns: int) -> None:
             _new_candles(state, t_ns // MINUTE_NS)
 
 
-@kernel
+@flat_kernel
 def _trade(state: MarketState, params: Params, side: int, price: int, qty: int, exch_ns: int) -> None:
     m = state.market[0]
     i = m.trades % TRADES
@@ -141,7 +145,7 @@ def _trade(state: MarketState, params: Params, side: int, price: int, qty: int, 
         flow.add_trade(state.intensity, params, side, price, exch_ns, m.now_ns, m.reference, half_spread)
 
 
-@kernel
+@flat_kernel
 def _refresh(state: MarketState, params: Params) -> None:
     # reads the top of the book anew, own quantity taken out
     m = state.market[0]
@@ -149,8 +153,8 @@ def _refresh(state: MarketState, params: Params) -> None:
     m.valid = is_valid(state.book)
     if not m.valid:
         return
-    bid, bid_qty = net_best(state.book, state.market, 1)
-    ask, ask_qty = net_best(state.book, state.market, -1)
+    bid, bid_qty = net_best(state.book, state.market, BID)
+    ask, ask_qty = net_best(state.book, state.market, ASK)
     if bid_qty <= 0 or ask_qty <= 0:
         m.valid = False
         return
@@ -165,19 +169,20 @@ def _refresh(state: MarketState, params: Params) -> None:
     i = m.second % SECONDS
     m.changes[i] += 1
     if m.mid_last[i] == 0.0:
-        m.mid_high[:] = m.mid_low[:] = m.mid_last[:] = m.mid
+        for k in range(SECONDS):
+            m.mid_high[k] = m.mid_low[k] = m.mid_last[k] = m.mid
     m.mid_last[i] = m.mid
     m.mid_high[i] = max(m.mid_high[i], m.mid)
     m.mid_low[i] = min(m.mid_low[i], m.mid)
 
 
-@kernel
+@flat_kernel
 def moved(params: Params, micro: float, then: float) -> bool:
     """Whether the microprice went more than requote_bps from what it was, at least a tick (in ticks)."""
     return abs(micro - then) > max(1.0, params[0].requote_bps * 1e-4 * then)
 
 
-@kernel
+@flat_kernel
 def _message(state: MarketState, params: Params, rows: Rows, start: int, stop: int) -> None:
     m = state.market[0]
     advance(state, params, rows[stop - 1].local_ns)
@@ -203,14 +208,14 @@ def _message(state: MarketState, params: Params, rows: Rows, start: int, stop: i
     m.messages += 1
 
 
-@kernel
+@flat_kernel
 def on_message(state: MarketState, params: Params, rows: Rows) -> None:
     """Takes in one venue message: its rows, in order, all of them."""
     if rows.size > 0:
         _message(state, params, rows, 0, rows.size)
 
 
-@kernel
+@flat_kernel
 def on_rows(state: MarketState, params: Params, rows: Rows) -> None:
     """Takes in many messages, each ending with a row that carries `last`, as `on_message` would."""
     start = 0
@@ -220,7 +225,7 @@ def on_rows(state: MarketState, params: Params, rows: Rows) -> None:
             start = i + 1
 
 
-@kernel
+@flat_kernel
 def set_own(state: MarketState, params: Params, side: int, price: int, qty: int) -> None:
     """Says that `qty` lots of ours rest at a price (0: none), to be taken out of the book.
 
@@ -243,7 +248,7 @@ def set_own(state: MarketState, params: Params, side: int, price: int, qty: int)
     _refresh(state, params)
 
 
-@kernel
+@flat_kernel
 def clear_own(state: MarketState, params: Params) -> None:
     """Says that nothing of ours rests."""
     m = state.market[0]

@@ -5,7 +5,7 @@ from asmm_daemon.core.decision_record import Clamp, Decision
 from asmm_daemon.core.glft import glft_half_spread, glft_shift
 from asmm_daemon.core.inventory import effective_max
 from asmm_daemon.core.params import RISK_LOTS, Model, Params
-from asmm_daemon.kernels import kernel
+from asmm_daemon.kernels import flat_kernel
 
 # kernels read plain integers
 _MIN_HALF = int(Clamp.MIN_HALF_SPREAD)
@@ -17,7 +17,7 @@ _LINEAR = int(Model.LINEAR_CONSTANT_SPREAD)
 _GLFT = int(Model.GLFT)
 
 
-@kernel
+@flat_kernel
 def model_half_spread(params: Params, out: Decision, sigma: float) -> float:
     """The model's half-spread at a volatility, with fee and edge, in quote currency, before clamps."""
     p = params[0]
@@ -32,7 +32,7 @@ def model_half_spread(params: Params, out: Decision, sigma: float) -> float:
     return d.fee + half + p.min_edge_bps * 1e-4 * d.m
 
 
-@kernel
+@flat_kernel
 def model_shift(params: Params, out: Decision, half_spread: float) -> float:
     """Quote currency by which one risk lot of inventory lowers the middle of the quotes."""
     p = params[0]
@@ -46,7 +46,7 @@ def model_shift(params: Params, out: Decision, half_spread: float) -> float:
     return as_shift(d.gamma_hat, d.sigma, d.tau)
 
 
-@kernel
+@flat_kernel
 def order_risk_lots(params: Params, m: float) -> float:
     """Size of a full order in risk lots: GLFT's Δ."""
     p = params[0]
@@ -54,7 +54,7 @@ def order_risk_lots(params: Params, m: float) -> float:
     return min(size, p.max_order) / (effective_max(params, m) / RISK_LOTS)
 
 
-@kernel
+@flat_kernel
 def clamp_half_spread(params: Params, out: Decision) -> None:
     """Bounds the half-spread; a volatility spike is a floor relative to its value at normal volatility.
 

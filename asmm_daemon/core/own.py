@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asmm_daemon.core.book import NO_ASK, NO_BID, Book, qty_at
-from asmm_daemon.kernels import kernel
+from asmm_daemon.kernels import flat_kernel
 
 OWN = 32
 """Own resting prices remembered, both sides together."""
@@ -14,13 +14,13 @@ REACH = 4096
 """Ticks behind a level within which the next one is looked for."""
 
 
-@kernel
+@flat_kernel
 def net_qty(book: Book, market: NDArray[Any], side: int, price: int) -> int:
     """Lots at a price without ours."""
     return _less_own(market, side, price, qty_at(book, side, price))
 
 
-@kernel
+@flat_kernel
 def _less_own(market: NDArray[Any], side: int, price: int, qty: int) -> int:
     m = market[0]
     for i in range(m.owns):
@@ -29,7 +29,7 @@ def _less_own(market: NDArray[Any], side: int, price: int, qty: int) -> int:
     return qty
 
 
-@kernel
+@flat_kernel
 def next_net(book: Book, market: NDArray[Any], side: int, price: int) -> tuple[int, int]:
     """The best price at or behind `price` and its lots without ours; lots 0 when none within REACH."""
     cells = book.bids if side > 0 else book.asks
@@ -46,7 +46,7 @@ def next_net(book: Book, market: NDArray[Any], side: int, price: int) -> tuple[i
     return lo + i, 0
 
 
-@kernel
+@flat_kernel
 def net_best(book: Book, market: NDArray[Any], side: int) -> tuple[int, int]:
     """The best price of a side and its lots without ours; lots 0 when there is none."""
     head = book.head[0]
@@ -56,7 +56,7 @@ def net_best(book: Book, market: NDArray[Any], side: int) -> tuple[int, int]:
     return next_net(book, market, side, price)
 
 
-@kernel
+@flat_kernel
 def top_volume(book: Book, market: NDArray[Any], side: int, levels: int) -> tuple[float, float]:
     """Lots of the best levels without ours, and their volume-weighted price in ticks."""
     price, qty = net_best(book, market, side)

@@ -7,25 +7,25 @@ below what the venue accepts.
 import numpy as np
 
 from asmm_daemon.core.params import Params
-from asmm_daemon.kernels import kernel
+from asmm_daemon.kernels import flat_kernel
 
 GRID = 1e-9
 """A price this close to the grid, in ticks, lies on it: float noise does not cost a tick."""
 
 
-@kernel
+@flat_kernel
 def bid_ticks(price_ticks: float) -> int:
     """The highest whole tick at or below a price in ticks."""
     return int(np.floor(price_ticks + GRID))
 
 
-@kernel
+@flat_kernel
 def ask_ticks(price_ticks: float) -> int:
     """The lowest whole tick at or above a price in ticks."""
     return int(np.ceil(price_ticks - GRID))
 
 
-@kernel
+@flat_kernel
 def min_lots(params: Params, price: int) -> int:
     """The fewest lots that the venue accepts at a price in ticks."""
     p = params[0]
@@ -33,7 +33,7 @@ def min_lots(params: Params, price: int) -> int:
     return max(need, p.min_qty_lots, 1)
 
 
-@kernel
+@flat_kernel
 def max_lots(params: Params) -> int:
     """The most lots of a single order."""
     p = params[0]
@@ -41,7 +41,7 @@ def max_lots(params: Params) -> int:
     return min(most, p.max_qty_lots) if p.max_qty_lots > 0 else most
 
 
-@kernel
+@flat_kernel
 def order_lots(params: Params, price: int, full: float, fullness: float, room: float) -> int:
     """Lots of one order, 0 when none fits.
 
@@ -63,7 +63,7 @@ def order_lots(params: Params, price: int, full: float, fullness: float, room: f
     return lots if lots >= least else 0
 
 
-@kernel
+@flat_kernel
 def level_step(params: Params, m_ticks: float) -> int:
     """Ticks between two levels of a side."""
     return max(int(np.rint(params[0].level_spacing_bps * 1e-4 * m_ticks)), 1)

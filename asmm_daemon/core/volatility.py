@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asmm_daemon.core.params import Params, TauMode
-from asmm_daemon.kernels import kernel
+from asmm_daemon.kernels import flat_kernel
 
 SESSION = int(TauMode.SESSION)
 SAMPLE_S = 5.0
@@ -51,7 +51,7 @@ Volatility = NDArray[Any]
 """One-element array of dtype VOLATILITY."""
 
 
-@kernel
+@flat_kernel
 def add_sample(volatility: Volatility, params: Params, mid: float) -> None:
     """Takes the next 5 s sample of the mid in ticks; NaN when the book is not valid."""
     v = volatility[0]
@@ -89,14 +89,14 @@ def add_sample(volatility: Volatility, params: Params, mid: float) -> None:
         v.normal_w += 1.0
 
 
-@kernel
+@flat_kernel
 def is_ready(volatility: Volatility) -> bool:
     """Whether enough changes were seen for σ."""
     v = volatility[0]
     return v.changes >= MIN_CHANGES and v.fast_w > 0.0
 
 
-@kernel
+@flat_kernel
 def current(volatility: Volatility) -> float:
     """The current σ at 5 s, ticks/√s; 0 before the first change."""
     v = volatility[0]
@@ -105,7 +105,7 @@ def current(volatility: Volatility) -> float:
     return np.sqrt(v.fast_sq / v.fast_w / SAMPLE_S)
 
 
-@kernel
+@flat_kernel
 def slow(volatility: Volatility) -> float:
     """The slow σ̄ at 5 s, ticks/√s, at least SIGMA_FLOOR."""
     v = volatility[0]
@@ -114,7 +114,7 @@ def slow(volatility: Volatility) -> float:
     return max(np.sqrt(v.slow_sq / v.slow_w / SAMPLE_S), SIGMA_FLOOR)
 
 
-@kernel
+@flat_kernel
 def normal(volatility: Volatility) -> float:
     """Normal σ at 5 s, ticks/√s, at least NORMAL_FLOOR."""
     v = volatility[0]
@@ -123,7 +123,7 @@ def normal(volatility: Volatility) -> float:
     return max(v.normal / v.normal_w, NORMAL_FLOOR)
 
 
-@kernel
+@flat_kernel
 def ratio_exponent(volatility: Volatility) -> float:
     """The a in variance(τ) = variance(5 s)·(τ/5)^a: ln VR/ln 12."""
     v = volatility[0]
@@ -134,14 +134,14 @@ def ratio_exponent(volatility: Volatility) -> float:
     return np.log(min(max(ratio, RATIO_MIN), RATIO_MAX)) / np.log(float(LONG))
 
 
-@kernel
+@flat_kernel
 def at_horizon(volatility: Volatility, sigma: float, tau_s: float) -> float:
     """σ at 5 s carried to a horizon of τ seconds, at least SIGMA_FLOOR (ticks/√s)."""
     exponent = ratio_exponent(volatility)
     return max(sigma * (tau_s / SAMPLE_S) ** (0.5 * exponent), SIGMA_FLOOR)
 
 
-@kernel
+@flat_kernel
 def rolling_tau(volatility: Volatility, kappa_ticks: float) -> float:
     """τ = 2/(κ̄·σ̄(τ))² in seconds, solved with σ̄ at its own horizon; κ̄ in 1/ticks.
 
@@ -152,7 +152,7 @@ def rolling_tau(volatility: Volatility, kappa_ticks: float) -> float:
     return np.exp((np.log(2.0 / (risk * risk)) + exponent * np.log(SAMPLE_S)) / (1.0 + exponent))
 
 
-@kernel
+@flat_kernel
 def warm_candles(volatility: Volatility, params: Params, closes: NDArray[np.float64]) -> None:
     """Starts σ from the closes of one-minute candles, oldest first, in ticks.
 
@@ -191,7 +191,7 @@ def warm_candles(volatility: Volatility, params: Params, closes: NDArray[np.floa
     v.changes = MIN_CHANGES
 
 
-@kernel
+@flat_kernel
 def horizon(volatility: Volatility, params: Params, kappa_ticks: float, age_ns: int) -> float:
     """τ in seconds: rolling from slow averages within its bounds, or what is left of the session."""
     p = params[0]

@@ -11,6 +11,7 @@ from asmm_daemon.core.quotes import ask_ticks, bid_ticks, level_step, max_lots, 
 from asmm_daemon.units import Instrument, Lots
 
 
+@settings(deadline=None)  # the first call compiles
 @given(st.floats(-1e9, 1e9))
 def test_bids_round_down_and_asks_up(price: float) -> None:
     """Rounding never improves a quote by more than float noise, and costs less than a tick."""
@@ -29,7 +30,7 @@ def test_a_price_on_the_grid_stays() -> None:
     assert bid_ticks(9349.999999999998) == 9349 + (9350 - 9349.999999999998 < 1e-9)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     price=st.integers(1, 10**7),
     full=st.floats(0, 1e6),
