@@ -22,7 +22,7 @@ from asmm_daemon.events import (
     Rejected,
     Unknown,
 )
-from asmm_daemon.units import BUY, NS_PER_S
+from asmm_daemon.units import BUY, NS_PER_MS, NS_PER_S
 from asmm_daemon.venue.dialect import Dialect
 from asmm_daemon.venue.limits import Priority
 from asmm_daemon.venue.outcomes import Failure, Refused
@@ -156,7 +156,7 @@ class Executor:
             self._asking.discard(command.cid)
 
     async def _ask(self, command: Query) -> None:
-        window_ns = int((self._settings.recv_window_ms / 1000 + 1.0) * max(self._clock.speed, 1.0) * NS_PER_S)
+        window_ns = (self._settings.receive_window_ms(self._clock.speed) + 1000) * NS_PER_MS
         proof_ns = self._sent_ns.get(command.cid, 0) + window_ns
         give_up_ns = self._clock.now_ns() + int(_QUERY_FOR_S * NS_PER_S) + window_ns
         for pause in backoff():

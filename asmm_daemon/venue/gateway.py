@@ -105,7 +105,6 @@ _CLASSES: dict[Product, Any] = {
 
 def make_exchange(settings: VenueSettings, clock: Clock, watch: ResponseWatch | None = None) -> Any:
     """A ccxt instance of the product. Needs no running loop until its first request."""
-    window_ms = min(int(settings.recv_window_ms * max(1.0, clock.speed)), 60_000)
     exchange = _CLASSES[settings.product](
         {
             "apiKey": settings.key,
@@ -115,7 +114,7 @@ def make_exchange(settings: VenueSettings, clock: Clock, watch: ResponseWatch | 
             "enableLastHttpResponse": False,
             "enableLastJsonResponse": False,
             "options": {
-                "recvWindow": window_ms,
+                "recvWindow": settings.receive_window_ms(clock.speed),
                 "fetchCurrencies": False,
                 "fetchMargins": False,
                 "maxRetriesOnFailure": 0,

@@ -50,6 +50,10 @@ class VenueSettings:
     budget_share: float = 0.8
     """Share of the venue's published request limit that we use at all."""
 
+    def receive_window_ms(self, speed: float) -> int:
+        """How old a request may be at the venue, in venue ms: at least one real second at any speed."""
+        return min(max(self.recv_window_ms, int(1000 * speed)), 60_000)
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
