@@ -186,7 +186,7 @@ class Bookkeeper:
         elif event.cause is Cause.CLOCK and backoff.strikes:
             desk.board.set(Switch.RECONCILE, "the venue refuses our clock")
         if event.cause not in (Cause.BALANCE, Cause.POST_ONLY):
-            strike(backoff, event.t_ns, 1.0, 60.0)
+            strike(backoff, event.t_ns, 1.0, 15.0)
 
 
 def opening_quantity(venue: Decimal, desk: Desk) -> Decimal:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from asmm_daemon.events import CLEAR, DEPTH, GAP, ROW, TRADE
+from asmm_daemon.events import CLEAR, DEPTH, ROW, TRADE
 from asmm_daemon.units import Instrument, Lots
 from tests.sim.driver import MS, START_NS, S
 
@@ -71,11 +71,6 @@ class ScriptFeed:
             items.append((DEPTH, 1, bid - level, qty))
             items.append((DEPTH, -1, bid + SPREAD + level, qty))
         return items
-
-    def gap(self, at_s):
-        """The book becomes unknown for a moment."""
-        self._messages.append((START_NS + int(at_s * S), [(GAP, 0, 0, 0)]))
-        self._messages.sort(key=lambda m: m[0])
 
     def next_ns(self):
         """Time of the next message."""
