@@ -14,7 +14,7 @@ from asmm_daemon.exchange.feeds.markets import listed
 from asmm_daemon.exchange.feeds.merged import MergedFeed, Stream, check_symbols
 from asmm_daemon.exchange.feeds.mirror import MirrorFeed, make_mirror
 from asmm_daemon.exchange.feeds.replay import ReplayStream
-from asmm_daemon.exchange.feeds.synthetic import DEFAULT_SYMBOLS, SyntheticStream
+from asmm_daemon.exchange.feeds.synthetic import DEFAULT_SYMBOLS, synthetic_stream
 from asmm_daemon.tape.load import open_all
 from asmm_daemon.units import Instrument, Product
 
@@ -75,7 +75,7 @@ def make_feed(spec: str, product: Product, start_ns: int, seed: int, *, loop: bo
                 streams += _replayed(path, product, start_ns, loop=loop)
         elif kind == "synthetic":
             for symbol in rest.split(",") if rest else DEFAULT_SYMBOLS:
-                streams.append(SyntheticStream(symbol, product, start_ns, seed))
+                streams.append(synthetic_stream(symbol, product, start_ns, seed))
         else:
             raise ConfigError(f"feed {item!r}: expected synthetic, replay:PATH or mirror")
     check_symbols([stream.instrument for stream in streams])

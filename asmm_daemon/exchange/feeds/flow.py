@@ -32,6 +32,7 @@ MARKET = np.dtype(
         ("book_s", np.float64),  # mean seconds between book messages
         ("rate", np.float64),  # taker orders per second
         ("size", np.float64),  # lots of the median taker order
+        ("memory", np.float64),  # factor on how long takers remember takers
         ("drift", np.float64),  # bps per second, standard deviation of the trend
         ("jump", np.float64),  # bps, scale of a jump
     ],
@@ -58,8 +59,8 @@ STATE = np.dtype(
 )
 
 _FAST_S, _SLOW_S = 0.25, 20.0
-_FAST_SHARE, _SLOW_SHARE = 0.42, 0.38
-_CROSS = 0.06
+_FAST_SHARE, _SLOW_SHARE = 0.58, 0.30
+_CROSS = 0.03
 _TREND_S = 90.0
 _JUMP_EVERY_S = 1800.0
 _INFORMED = 1.6
@@ -301,6 +302,7 @@ def generate(
     s = state[0]
     m = market[0]
     base = m.rate * 0.5 * (1.0 - _FAST_SHARE - _SLOW_SHARE)
+    fast_s, slow_s = _FAST_S * m.memory, _SLOW_S * m.memory
     at = 0
     while at + MAX_MESSAGE_ROWS < rows.size:
         tilt = (s.value - s.centre) / (m.tolerance * s.centre * 1e-4)
@@ -314,8 +316,8 @@ def generate(
         dt = s.book_t - s.t if is_book else wait
         s.t += dt
         _advance_value(state, market, dt)
-        s.fast *= np.exp(-dt / _FAST_S)
-        s.slow *= np.exp(-dt / _SLOW_S)
+        s.fast *= np.exp(-dt / fast_s)
+        s.slow *= np.exp(-dt / slow_s)
         first = at
         if is_book:
             s.book_t = s.t + m.book_s * (0.3 + 0.7 * _exponential(state))
@@ -331,10 +333,10 @@ def generate(
                 continue
             side = 1 if _uniform(state) * (buy + sell) < buy else -1
             own = 0 if side > 0 else 1
-            s.fast[own] += _FAST_SHARE / _FAST_S * (1.0 - _CROSS)
-            s.fast[1 - own] += _FAST_SHARE / _FAST_S * _CROSS
-            s.slow[own] += _SLOW_SHARE / _SLOW_S * (1.0 - _CROSS)
-            s.slow[1 - own] += _SLOW_SHARE / _SLOW_S * _CROSS
+            s.fast[own] += _FAST_SHARE / fast_s * (1.0 - _CROSS)
+            s.fast[1 - own] += _FAST_SHARE / fast_s * _CROSS
+            s.slow[own] += _SLOW_SHARE / slow_s * (1.0 - _CROSS)
+            s.slow[1 - own] += _SLOW_SHARE / slow_s * _CROSS
             at = _take(state, market, prices, lots, rows, at, side)
         lag = np.int64(2e6 + 3e6 * _exponential(state))
         for i in range(first, at):

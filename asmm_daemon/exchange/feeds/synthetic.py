@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from asmm_daemon.errors import ConfigError
 from asmm_daemon.events import FUNDING, Rows
 from asmm_daemon.exchange.feeds import flow
 from asmm_daemon.exchange.feeds.markets import make_instrument
-from asmm_daemon.tape.columns import empty_rows, message_ends
+from asmm_daemon.exchange.feeds.replay import ReplayStream
+from asmm_daemon.tape.columns import Quality, Tape, TapeInfo, empty_rows
 from asmm_daemon.tape.loaders.common import split_symbol
 from asmm_daemon.units import NS_PER_S, Instrument, Product
 
@@ -42,6 +44,7 @@ class Profile:
     rate: float = 2.5  # taker orders per second
     size_usd: float = 600.0
     depth_usd: float = 6000.0
+    memory: float = 1.0
     drift_bps: float = 0.055
     jump_bps: float = 8.0
 
@@ -52,8 +55,8 @@ PROFILES: dict[str, Profile] = {
     "SOLUSDT": Profile(150.0, "0.01", "0.01", "0.01", "0.001", sigma_bps=0.7, rate=1.5, size_usd=300.0),
     "XRPUSDT": Profile(0.6, "0.0001", "0.1", "0.0001", "0.1", sigma_bps=0.65, rate=1.2, size_usd=250.0),
     "NEXOUSDT": Profile(
-        1.2, "0.0001", "1", "0.001", "0.01", sigma_bps=0.7, half_spread_bps=0.3, tolerance_bps=4.0,
-        gap_bps=6.0, book_s=1.2, rate=0.14, size_usd=40.0, depth_usd=700.0, drift_bps=0.06,
+        1.2, "0.0001", "1", "0.001", "0.01", sigma_bps=0.7, half_spread_bps=0.3, tolerance_bps=9.0,
+        gap_bps=6.0, book_s=1.2, rate=0.14, size_usd=33.0, depth_usd=700.0, drift_bps=0.06, memory=6.0,
     ),
 }  # fmt: skip
 _OTHER = Profile(
@@ -61,72 +64,73 @@ _OTHER = Profile(
 )
 
 
-class SyntheticStream:
-    """One made-up market.
+class SyntheticSource:
+    """One made-up market as a recording without end: it can be replayed, measured and learnt from.
 
     Args:
         symbol: the venue's own id, such as BTCUSDT; an unlisted one gets an ordinary character.
         product: decides the grid and whether funding is paid.
         start_ns: venue time of the first message.
         seed: the same seed and symbol give the same messages, whatever the start.
+        end_ns: venue time at which it ends; None: never.
     """
 
-    def __init__(self, symbol: str, product: Product, start_ns: int, seed: int) -> None:
-        self.offset_ns = start_ns
-        self.instrument = _instrument(symbol, product)
-        profile = PROFILES.get(symbol, _OTHER)
-        mixed = hashlib.sha256(f"{seed}:{symbol}".encode()).digest()
-        price = profile.price / float(self.instrument.tick)
-        self._state, self._prices, self._lots = flow.new_state(int.from_bytes(mixed[:8]), price)
-        self._market = _market(profile, self.instrument)
-        self._messages = self._run(start_ns)
-        self._next = next(self._messages)
+    def __init__(
+        self, symbol: str, product: Product, start_ns: int, seed: int, end_ns: int | None = None
+    ) -> None:
+        self.instrument = unit = _instrument(symbol, product)
+        self.files: tuple[Path, ...] = ()
+        self.quality = Quality()
+        self.info = TapeInfo(
+            "synthetic", product, symbol, unit.base, unit.quote, unit.tick, unit.lot, unit.min_notional
+        )
+        self._seed = int.from_bytes(hashlib.sha256(f"{seed}:{symbol}".encode()).digest()[:8])
+        self._start_ns = start_ns
+        self._end_ns = end_ns
 
-    def next_ns(self) -> int | None:
-        """Venue time of the next message."""
-        return int(self._next["exch_ns"][-1])
+    def __iter__(self) -> Iterator[Tape]:
+        """The market from its start, some minutes at a time."""
+        profile = PROFILES.get(self.info.symbol, _OTHER)
+        market = _market(profile, self.instrument)
+        state, prices, lots = flow.new_state(self._seed, profile.price / float(self.instrument.tick))
+        buffer = flow.new_rows(_BLOCK_ROWS)
+        count = flow.start(state, market, prices, lots, buffer)
+        before_ns = local_ns = self._start_ns
+        self.quality = Quality()
+        while self._end_ns is None or before_ns < self._end_ns:
+            rows = buffer[:count].copy()
+            rows["exch_ns"] += self._start_ns
+            rows = self._cut(self._with_funding(rows, before_ns, float(state["drift"][0])))
+            if not rows.size:
+                return
+            local = np.maximum(rows["local_ns"] + self._start_ns, rows["exch_ns"])
+            rows["local_ns"] = np.maximum.accumulate(np.maximum(local, local_ns))
+            before_ns, local_ns = int(rows["exch_ns"][-1]), int(rows["local_ns"][-1])
+            self.quality.messages += int(rows["last"].sum())
+            yield Tape(self.info, rows)
+            count = flow.generate(state, market, prices, lots, buffer)
 
-    def pop(self) -> Rows:
-        """The next message's rows."""
-        rows = self._next
-        self._next = next(self._messages)
-        return rows
+    def _cut(self, rows: Rows) -> Rows:
+        """Whole messages before the end."""
+        if self._end_ns is None or rows["exch_ns"][-1] < self._end_ns:
+            return rows
+        return rows[: int(np.searchsorted(rows["exch_ns"], self._end_ns))]
 
-    def close(self) -> None:
-        """Nothing is held open."""
-
-    def _run(self, start_ns: int) -> Iterator[Rows]:
-        funding_ns = (start_ns // FUNDING_EVERY_NS + 1) * FUNDING_EVERY_NS
-        for rows in self._blocks(start_ns):
-            low = 0
-            for high in message_ends(rows):
-                message = rows[low:high]
-                if message["exch_ns"][0] >= funding_ns and not self.instrument.is_spot:
-                    yield _funding(funding_ns, message, float(self._state["drift"][0]))
-                    funding_ns += FUNDING_EVERY_NS
-                yield message
-                low = high
-
-    def _blocks(self, start_ns: int) -> Iterator[Rows]:
-        rows = flow.new_rows(_BLOCK_ROWS)
-        count = flow.start(self._state, self._market, self._prices, self._lots, rows)
-        local_ns = start_ns
-        while True:
-            block = rows[:count].copy()
-            block["exch_ns"] += start_ns
-            block["local_ns"] = np.maximum.accumulate(np.maximum(block["local_ns"] + start_ns, local_ns))
-            local_ns = int(block["local_ns"][-1])
-            yield block
-            count = flow.generate(self._state, self._market, self._prices, self._lots, rows)
+    def _with_funding(self, rows: Rows, before_ns: int, drift_bps: float) -> Rows:
+        """Perpetuals pay at the eighth hours of venue time, the more the stronger the trend is."""
+        due_ns = (before_ns // FUNDING_EVERY_NS + 1) * FUNDING_EVERY_NS
+        if self.instrument.is_spot or rows["exch_ns"][-1] < due_ns:
+            return rows
+        row = empty_rows(1)
+        row["exch_ns"], row["kind"], row["last"] = due_ns, FUNDING, True
+        row["price"] = 10_000 + int(np.clip(drift_bps * 1e5, -30_000, 30_000))
+        return np.insert(rows, int(np.searchsorted(rows["exch_ns"], due_ns)), row)
 
 
-def _funding(t_ns: int, before: Rows, drift_bps: float) -> Rows:
-    row = empty_rows(1)
-    row["exch_ns"] = t_ns
-    row["local_ns"] = max(t_ns, int(before["local_ns"][0]))
-    row["kind"], row["last"] = FUNDING, True
-    row["price"] = 10_000 + int(np.clip(drift_bps * 1e5, -30_000, 30_000))
-    return row
+def synthetic_stream(symbol: str, product: Product, start_ns: int, seed: int) -> ReplayStream:
+    """A made-up market as a stream of messages, without end."""
+    source = SyntheticSource(symbol, product, start_ns, seed)
+    return ReplayStream(source, source.instrument, start_ns)
 
 
 def _instrument(symbol: str, product: Product) -> Instrument:
@@ -151,6 +155,7 @@ def _market(profile: Profile, instrument: Instrument) -> NDArray[Any]:
     market["book_s"] = profile.book_s
     market["rate"] = profile.rate
     market["size"] = profile.size_usd / lot_usd
+    market["memory"] = profile.memory
     market["drift"] = profile.drift_bps
     market["jump"] = profile.jump_bps
     return market
