@@ -88,6 +88,11 @@ _TABLES: dict[Category, dict[Reject, tuple[int, str]]] = {"linear": _LINEAR, "sp
 _VERBS: dict[Verb, str] = {"create": "create", "amend": "replace", "cancel": "cancel"}
 
 
+def too_many() -> ApiError:
+    """The answer to a request over its endpoint's rate."""
+    return ApiError(RATE_LIMIT, "Too many visits. Exceeded the API Rate Limit.")
+
+
 def rejection(reject: VenueReject, category: Category, verb: Verb) -> ApiError:
     """The venue's answer to a refusal of the exchange."""
     code, message = _TABLES[category][reject.reason]

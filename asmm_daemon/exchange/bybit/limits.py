@@ -41,7 +41,7 @@ BAN_S = 600.0
 
 
 class RateLimits:
-    """Charges requests; a batch costs as many as it holds orders."""
+    """Charges requests; a batch costs as many as it holds orders, and those over the rate fail alone."""
 
     def __init__(self, category: Category) -> None:
         self._rates = {**OTHERS, **PER_SECOND[category]}
@@ -65,6 +65,11 @@ class RateLimits:
             cap = self._rates.get(path, DEFAULT_PER_SECOND)
             budget = self._budgets[path] = Budget(Limit(path, cap, 1.0))
         return budget.charge(account, weight, t_ns)
+
+
+def allowed(usage: Usage, weight: int) -> int:
+    """How many of a request's `weight` orders its budget still let pass."""
+    return max(0, min(weight, weight - (usage.used - usage.cap)))
 
 
 def limit_headers(usage: Usage, t_ns: int) -> dict[str, str]:

@@ -13,6 +13,7 @@ import orjson
 
 from asmm_daemon.exchange.accounts import Account
 from asmm_daemon.exchange.bybit.account_json import position_event, wallet_json
+from asmm_daemon.exchange.bybit.codes import Category
 from asmm_daemon.exchange.bybit.funding import funding_json, payment
 from asmm_daemon.exchange.bybit.order_json import (
     Execution,
@@ -29,6 +30,8 @@ ALL_IN_ONE = ("order", "execution", "execution.fast", "position", "wallet", "gre
 CATEGORISED = ("order", "execution", "execution.fast", "position")
 CATEGORY_NAMES = ("spot", "linear", "inverse", "option")
 DCP_TOPICS = ("dcp", "dcp.future", "dcp.spot", "dcp.option")
+PROTECTS: dict[Category, tuple[str, ...]] = {"linear": ("dcp", "dcp.future"), "spot": ("dcp", "dcp.spot")}
+"""The topics whose subscription protects a category's orders against disconnection."""
 
 
 def is_topic(name: str) -> bool:

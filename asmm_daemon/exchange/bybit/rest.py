@@ -8,8 +8,8 @@ from aiohttp import web
 
 from asmm_daemon.exchange.bybit import codes, market_rest, private_rest
 from asmm_daemon.exchange.bybit.auth import may_trade, rest_key
-from asmm_daemon.exchange.bybit.codes import ApiError, Verb
-from asmm_daemon.exchange.bybit.limits import RateLimits, limit_headers
+from asmm_daemon.exchange.bybit.codes import ApiError, Verb, too_many
+from asmm_daemon.exchange.bybit.limits import RateLimits, allowed, limit_headers
 from asmm_daemon.exchange.bybit.order_params import Body, text
 from asmm_daemon.exchange.bybit.private_rest import Call
 from asmm_daemon.exchange.bybit.state import State
@@ -83,11 +83,6 @@ def batch_weight(body: Body) -> int:
     return max(1, len(requests)) if isinstance(requests, list) else 1
 
 
-def too_many() -> ApiError:
-    """The answer to a request over its endpoint's rate."""
-    return ApiError(codes.RATE_LIMIT, "Too many visits. Exceeded the API Rate Limit.")
-
-
 class Rest:
     """Answers REST requests."""
 
@@ -130,43 +125,47 @@ class Rest:
     async def _public(self, request: web.Request, _headers: dict[str, str]) -> Outcome:
         return Outcome(PUBLIC[request.path](self._state, dict(request.query)), {})
 
-    def _enter(self, request: web.Request, headers: dict[str, str], weight: int, payload: str) -> Call:
-        """Authenticates a request and charges it to its account."""
+    def _enter(
+        self, request: web.Request, headers: dict[str, str], payload: str, weight: int = 1
+    ) -> tuple[Call, int]:
+        """Authenticates a request and charges it to its account; how much of it is within the rate."""
         state, server = self._state, self._state.server
         key = rest_key(server.keys, request.headers, payload, server.time_ms())
         account = state.account(key)
         usage = self._limits.charge(account.name, request.path, weight, state.exchange.now_ns)
         headers.update(limit_headers(usage, state.exchange.now_ns))
-        if not usage.ok:
+        within = allowed(usage, weight)
+        if not within:
             raise too_many()
-        return Call(state, key, account, {})
+        return Call(state, key, account, {}), within
 
     async def _read(self, request: web.Request, headers: dict[str, str]) -> Outcome:
-        call = self._enter(request, headers, 1, request.rel_url.raw_query_string)
+        call, _ = self._enter(request, headers, request.rel_url.raw_query_string)
         return Outcome(PRIVATE_GET[request.path](call._replace(params=dict(request.query))), {})
 
     async def _set(self, request: web.Request, headers: dict[str, str]) -> Outcome:
         raw = self._state.server.body(request)
-        call = self._enter(request, headers, 1, raw.decode("utf-8", "replace"))
+        call, _ = self._enter(request, headers, raw.decode("utf-8", "replace"))
         body = parse_body(raw)
         params = {name: value for name in body if (value := text(body, name)) is not None}
         return Outcome(PRIVATE_POST[request.path](call._replace(params=params)), {})
 
     async def _trade(self, request: web.Request, headers: dict[str, str]) -> Outcome:
-        state, server = self._state, self._state.server
+        server = self._state.server
         raw = server.body(request)
         try:
             weight = batch_weight(parse_body(raw))
         except ApiError:
             weight = 1
-        call = self._enter(request, headers, weight, raw.decode("utf-8", "replace"))
+        call, within = self._enter(request, headers, raw.decode("utf-8", "replace"), weight)
         may_trade(call.key)
         body, origin = parse_body(raw), server.origin(request)
         verb, is_batch = _verb(request.path)
         if verb is None:
             return await server.act(lambda: self._trading.cancel_all(call.account, body, origin))
-        run = self._trading.batch if is_batch else self._trading.one
-        return await server.act(lambda: run(verb, state.account(call.key), body, origin))
+        if is_batch:
+            return await server.act(lambda: self._trading.batch(verb, call.account, body, origin, within))
+        return await server.act(lambda: self._trading.one(verb, call.account, body, origin))
 
 
 def _verb(path: str) -> tuple[Verb | None, bool]:

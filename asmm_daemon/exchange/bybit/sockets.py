@@ -3,6 +3,7 @@
 Sources: https://bybit-exchange.github.io/docs/v5/ws/connect and .../docs/v5/websocket/trade/guideline
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,12 +13,12 @@ from aiohttp import web
 
 from asmm_daemon.exchange.bybit import codes
 from asmm_daemon.exchange.bybit.auth import may_trade, socket_key, trade_window
-from asmm_daemon.exchange.bybit.codes import ApiError, Verb
+from asmm_daemon.exchange.bybit.codes import ApiError, Verb, too_many
 from asmm_daemon.exchange.bybit.dcp import DisconnectionGuard
-from asmm_daemon.exchange.bybit.limits import RateLimits, limit_headers
-from asmm_daemon.exchange.bybit.private_topics import DCP_TOPICS, is_topic, stream
+from asmm_daemon.exchange.bybit.limits import RateLimits, allowed, limit_headers
+from asmm_daemon.exchange.bybit.private_topics import PROTECTS, is_topic, stream
 from asmm_daemon.exchange.bybit.public_topics import PublicTopics
-from asmm_daemon.exchange.bybit.rest import batch_weight, too_many
+from asmm_daemon.exchange.bybit.rest import batch_weight
 from asmm_daemon.exchange.bybit.state import State
 from asmm_daemon.exchange.bybit.text import conn_id
 from asmm_daemon.exchange.bybit.trade import Outcome, Trading
@@ -26,6 +27,11 @@ from asmm_daemon.exchange.orders import Origin
 from asmm_daemon.exchange.wire import Reply, RequestInfo
 
 SPOT_MAX_ARGS = 10
+ANSWER_S = 0.02
+"""Real seconds before a subscription is answered, and an order acknowledged over WebSocket.
+
+Clients note what they asked for after sending it: no venue is near enough to answer before that.
+"""
 Message = Mapping[str, Any]
 
 
@@ -57,10 +63,10 @@ class PublicSocket:
         connection = await self._state.server.websocket(request, "public")
         cid = conn_id(connection.id, category)
         async for text in connection:
-            self._handle(connection, category, cid, text)
+            await self._handle(connection, category, cid, text)
         return connection.response
 
-    def _handle(self, connection: Connection, category: str, cid: str, text: str) -> None:
+    async def _handle(self, connection: Connection, category: str, cid: str, text: str) -> None:
         message = parse(text)
         op = None if message is None else message.get("op")
         reply: dict[str, Any] = {"success": True, "ret_msg": "", "conn_id": cid}
@@ -74,6 +80,7 @@ class PublicSocket:
             reply |= {"ret_msg": "pong", "op": "ping"}
         else:
             reply |= {"ret_msg": op if category == "spot" else "", "op": op}
+            await asyncio.sleep(ANSWER_S)
             self._change(connection, category, message, reply)
             return
         connection.send(orjson.dumps(reply))
@@ -150,6 +157,8 @@ class PrivateSocket:
                 reply |= {"success": False, "ret_msg": error.message}
         elif op in ("subscribe", "unsubscribe"):
             self._change(connection, op, topics_of(message), reply)
+            asyncio.get_running_loop().call_later(ANSWER_S, connection.send, orjson.dumps(reply))
+            return
         else:
             reply |= {"success": False, "ret_msg": "error:invalid op", "op": str(op or "")}
         connection.send(orjson.dumps(reply))
@@ -169,7 +178,7 @@ class PrivateSocket:
             hub.unsubscribe(connection, streams)
             return
         hub.subscribe(connection, streams)
-        if any(name in DCP_TOPICS for name in names):
+        if any(name in PROTECTS[self._state.category] for name in names):
             self._guard.joined(connection)
 
 
@@ -246,6 +255,8 @@ class TradeSocket:
             except ApiError as error:
                 empty = Outcome({}, {})
                 return Reply(200, body(error.code, error.message, empty, headers), str(error.code), headers)
+            finally:
+                await asyncio.sleep(ANSWER_S)
             return Reply(200, body(0, "OK", outcome, headers), "0", headers)
 
         def failure(_status: int, code: str) -> bytes:
@@ -280,12 +291,15 @@ class TradeSocket:
         path = f"/v5/order/{verb}{'-batch' if is_batch else ''}"
         account = state.account(key)
         now_ns = state.server.now_ns()
-        usage = self._limits.charge(account.name, path, batch_weight(order), now_ns)
+        weight = batch_weight(order)
+        usage = self._limits.charge(account.name, path, weight, now_ns)
         headers.update(limit_headers(usage, now_ns))
-        if not usage.ok:
+        within = allowed(usage, weight)
+        if not within:
             raise too_many()
-        run = self._trading.batch if is_batch else self._trading.one
-        return await state.server.act(lambda: run(verb, account, order, origin))
+        if is_batch:
+            return await state.server.act(lambda: self._trading.batch(verb, account, order, origin, within))
+        return await state.server.act(lambda: self._trading.one(verb, account, order, origin))
 
 
 def _operation(op: str) -> tuple[Verb, bool]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from asmm_daemon.exchange.accounts import Account
-from asmm_daemon.exchange.bybit.codes import PARAMS, ApiError, Verb, rejection
+from asmm_daemon.exchange.bybit.codes import PARAMS, ApiError, Verb, rejection, too_many
 from asmm_daemon.exchange.bybit.order_json import tag_of
 from asmm_daemon.exchange.bybit.order_params import (
     Body,
@@ -49,18 +49,23 @@ class Trading:
         """A single request: the ids of the order that it accepted. Raises ApiError."""
         return Outcome(self._ids(self._run(verb, account, body, origin)), {})
 
-    def batch(self, verb: Verb, account: Account, body: Body, origin: Origin) -> Outcome:
-        """Several requests of one kind; each succeeds or fails by itself."""
+    def batch(self, verb: Verb, account: Account, body: Body, origin: Origin, within: int) -> Outcome:
+        """Several requests of one kind; each succeeds or fails by itself.
+
+        Only the first `within` are inside the rate limit.
+        """
         category, requests = text(body, "category"), body.get("request")
         if not self._state.check_category(category) or not isinstance(requests, list) or not requests:
             raise ApiError(PARAMS, "params error: request invalid")
         if len(requests) > BATCH_MAX[self._state.category]:
             raise ApiError(PARAMS, "params error: The number of orders in a batch exceeds the limit")
         rows, codes = [], []
-        for item in requests:
+        for number, item in enumerate(requests):
             entry = item if isinstance(item, dict) else {}
             row = {"category": category, "symbol": str(entry.get("symbol", ""))}
             try:
+                if number >= within:
+                    raise too_many()
                 order = self._run(verb, account, {**entry, "category": category}, origin)
             except ApiError as error:
                 own = str(entry.get("orderLinkId") or "")

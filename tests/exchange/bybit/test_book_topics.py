@@ -21,6 +21,7 @@ class Follower:
         self.sides = {side: dict(map(tuple, data[side])) for side in "ba"}
 
     def follow(self, message):
+        """Applies a delta."""
         assert message["type"] == "delta"
         data = message["data"]
         assert data["u"] == self.u + 1

@@ -154,7 +154,7 @@ def test_refusals_raise_ccxts_own_errors(session, venue):
     session(body)
 
 
-def test_book_and_trades_are_followed_live(session, venue):
+def test_book_and_trades_are_followed_live(session, venue, until):
     """watch_order_book keeps the documented sync, and ends on the book that REST shows."""
 
     async def body(client, symbol):
@@ -165,15 +165,14 @@ def test_book_and_trades_are_followed_live(session, venue):
         assert (await client.watch_ticker(symbol))["last"] > 0
         assert (await client.watch_ohlcv(symbol, "1m"))[-1][4] > 0
         with venue.paused():
-            await asyncio.sleep(0.1)
-            shown = await client.fetch_order_book(symbol, 50)
-            followed = client.orderbooks[symbol]
-            assert [followed["bids"][:50], followed["asks"][:50]] == [shown["bids"], shown["asks"]]
+            shown, followed = await client.fetch_order_book(symbol, 50), client.orderbooks[symbol]
+            sides = [shown["bids"], shown["asks"]]
+            await asyncio.to_thread(until, lambda: [followed["bids"][:50], followed["asks"][:50]] == sides)
 
     session(body)
 
 
-def test_private_streams_tell_an_orders_life(session, venue):
+def test_private_streams_tell_an_orders_life(session, venue, until):
     """Orders, executions, balance and positions arrive for an order that the market fills."""
 
     async def body(client, symbol):
@@ -187,11 +186,8 @@ def test_private_streams_tell_an_orders_life(session, venue):
             client.options["watchPositions"] = {"fetchPositionsSnapshot": False}
             watches["position"] = client.watch_positions([symbol])
         tasks = {name: asyncio.ensure_future(watch) for name, watch in watches.items()}
-        while (
-            len(client.clients) < 1 or len(next(iter(client.clients.values())).subscriptions) < len(tasks) + 1
-        ):
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.2)
+        topics = [{"trade": "execution", "balance": "wallet"}.get(name, name) for name in tasks]
+        await asyncio.to_thread(until, lambda: all(map(venue.server.hub.wanted, topics)))
         created = await client.create_order(symbol, "limit", "buy", 0.1, 100.2, {"clientOrderId": cid})
         told = dict(zip(tasks, await asyncio.gather(*tasks.values()), strict=True))
         assert told["order"][-1]["id"] == created["id"]

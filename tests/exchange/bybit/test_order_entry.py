@@ -155,7 +155,7 @@ REFUSALS = [
     ("spot", {"qty": "0.0015"}, 170137, "Order quantity has too many decimals."),
     ("linear", {"price": "99.55"}, 10001, "Price invalid"),
     ("spot", {"price": "99.55"}, 170134, "Order price has too many decimals."),
-    ("linear", {"qty": "0.001"}, 110094, "Order does not meet minimum order value 5USDT"),
+    ("linear", {"qty": "0.001"}, 110094, "Order does not meet minimum order value "),
     ("spot", {"qty": "0.001"}, 170140, "Order value exceeded lower limit."),
     ("linear", {"qty": "999", "price": "99"}, 110007, "ab not enough for new order"),
     ("spot", {"side": "Sell", "qty": "900"}, 170131, "Insufficient balance."),
@@ -179,7 +179,7 @@ def test_refusals_have_the_venues_codes(desk, category, change, code, message):
     refused = room.order("create", **fields)
     assert isinstance(refused, ApiError)
     assert refused.code == code
-    assert message in (None, refused.message)
+    assert refused.message.startswith(message or "")
 
 
 @pytest.mark.parametrize(
@@ -266,11 +266,11 @@ def test_a_batch_succeeds_and_fails_order_by_order(desk):
     room = desk()
     good = {"symbol": "BTCUSDT", "side": "Buy", "orderType": "Limit", "qty": "0.1", "price": "99"}
     body = {"category": "linear", "request": [good | {"orderLinkId": "b1"}, good | {"side": "?"}]}
-    outcome = room.trading.batch("create", room.account, body, Origin("rest"))
+    outcome = room.trading.batch("create", room.account, body, Origin("rest"), 20)
     assert [row["orderLinkId"] for row in outcome.result["list"]] == ["b1", ""]
     assert outcome.ext["list"] == [{"code": 0, "msg": "OK"}, {"code": 10001, "msg": "Side invalid"}]
     body["request"] = [{"symbol": "BTCUSDT", "orderLinkId": "b1"}, {"symbol": "BTCUSDT", "orderLinkId": "b2"}]
-    outcome = room.trading.batch("cancel", room.account, body, Origin("rest"))
+    outcome = room.trading.batch("cancel", room.account, body, Origin("rest"), 20)
     assert [row["code"] for row in outcome.ext["list"]] == [0, 110001]
 
 
