@@ -76,8 +76,8 @@ def _estimates(state: MarketState, params: Params, out: Decision) -> None:
     if flow.at_bound(kappa, m.mid):
         d.clamps |= _KAPPA
     d.kappa = kappa / p.tick
-    d.kappa_ask = flow.kappa_side(state.intensity, params, 0, m.mid) / p.tick
-    d.kappa_bid = flow.kappa_side(state.intensity, params, 1, m.mid) / p.tick
+    d.kappa_ask = flow.kappa_side(state.intensity, params, flow.ASKS_MEET, m.mid) / p.tick
+    d.kappa_bid = flow.kappa_side(state.intensity, params, flow.BIDS_MEET, m.mid) / p.tick
     d.intensity_a = flow.arrival(state.intensity, kappa)
     slow = flow.kappa_slow(state.intensity, params, m.mid)
     d.tau = vol.horizon(state.volatility, params, slow, m.now_ns - m.first_ns)

@@ -7,8 +7,7 @@ count that go at least a tick beyond half a spread. Their excess over that is ta
 ticks, of which κ = ln(1 + n·tick/Σexcess)/tick is the maximum-likelihood estimate; an excess counts as
 at most OUTLIER slow means, or a single sweep would set κ for hours. A is their rate over the time with
 a valid book (silence counts, gaps do not), carried back to δ = 0. Until orders were seen a prior stands
-in, weighted as so many orders. Index 0 is buying takers (they reach our asks), index 1 selling takers.
-Lengths are in ticks.
+in, weighted as so many orders. Lengths are in ticks.
 """
 
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asmm_daemon.core.book import int64
 from asmm_daemon.core.params import Params
 from asmm_daemon.core.volatility import SAMPLE_S
 from asmm_daemon.kernels import flat_kernel
@@ -24,6 +24,10 @@ PRIOR_RATE = 0.02
 """Prior rate of orders of one side that go beyond the best level, 1/s, weighted as one order."""
 OUTLIER = 10.0
 """Slow means (at least a tick) at which one order's excess is capped: e⁻¹⁰ of a geometric law lies above."""
+ASKS_MEET = int64(0)
+"""Index of buying takers, who reach our asks."""
+BIDS_MEET = int64(1)
+"""Index of selling takers, who reach our bids."""
 REACH_MIN_TICKS = 0.5
 """Least 1/κ."""
 REACH_MAX = 0.01
@@ -92,7 +96,7 @@ def close_order(intensity: Intensity, params: Params) -> None:
     e = intensity[0]
     if e.side == 0:
         return
-    i = 0 if e.side > 0 else 1
+    i = ASKS_MEET if e.side > 0 else BIDS_MEET
     excess = e.side * (e.furthest - e.reference) - e.touch_from
     if excess >= 0.0:
         mean = _mean_excess(intensity, params, e.slow_beyond, e.slow_excess)
@@ -155,7 +159,7 @@ def kappa(intensity: Intensity, params: Params, mid: float) -> float:
 
 @flat_kernel
 def kappa_side(intensity: Intensity, params: Params, i: int, mid: float) -> float:
-    """The current κ of one side, 1/ticks: 0 what our asks meet, 1 what our bids meet."""
+    """The current κ of one side (ASKS_MEET or BIDS_MEET), 1/ticks."""
     return _estimate(intensity, params, intensity[0].beyond[i], intensity[0].excess[i], mid)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from asmm_daemon.core import intensity as flow
 from asmm_daemon.core import volatility as vol
-from asmm_daemon.core.book import ASK, BID, Book, apply, is_valid, new_book
+from asmm_daemon.core.book import ASK, BID, Book, apply, int64, is_valid, new_book
 from asmm_daemon.core.intensity import INTENSITY, Intensity
 from asmm_daemon.core.market_record import CANDLES, MARKET, SECONDS, TRADES
 from asmm_daemon.core.own import OWN, net_best
@@ -25,6 +25,7 @@ from asmm_daemon.kernels import flat_kernel
 from asmm_daemon.units import NS_PER_S
 
 MINUTE_NS = 60 * NS_PER_S
+FIRST = int64(0)
 MERGE_NS = 100_000_000
 """A taker order is closed this long after its first trade was seen."""
 TYPICAL_TRADES = 500
@@ -212,13 +213,13 @@ def _message(state: MarketState, params: Params, rows: Rows, start: int, stop: i
 def on_message(state: MarketState, params: Params, rows: Rows) -> None:
     """Takes in one venue message: its rows, in order, all of them."""
     if rows.size > 0:
-        _message(state, params, rows, 0, rows.size)
+        _message(state, params, rows, FIRST, rows.size)
 
 
 @flat_kernel
 def on_rows(state: MarketState, params: Params, rows: Rows) -> None:
     """Takes in many messages, each ending with a row that carries `last`, as `on_message` would."""
-    start = 0
+    start = FIRST
     for i in range(rows.size):
         if rows[i].last:
             _message(state, params, rows, start, i + 1)

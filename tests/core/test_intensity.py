@@ -37,8 +37,8 @@ def test_kappa_is_the_maximum_likelihood_of_a_geometric_law(params) -> None:
     flow.decay(record, params, seconds * NS_PER_S)
     estimate = flow.kappa(record, params, MID)
     assert estimate == pytest.approx(kappa, rel=0.03)
-    assert flow.kappa_side(record, params, 0, MID) == pytest.approx(kappa, rel=0.05)
-    assert flow.kappa_side(record, params, 1, MID) == pytest.approx(kappa, rel=0.05)
+    assert flow.kappa_side(record, params, flow.ASKS_MEET, MID) == pytest.approx(kappa, rel=0.05)
+    assert flow.kappa_side(record, params, flow.BIDS_MEET, MID) == pytest.approx(kappa, rel=0.05)
     assert flow.kappa_slow(record, params, MID) == pytest.approx(kappa, rel=0.03)
     assert flow.arrival(record, estimate) == pytest.approx(n / 2 / seconds * np.exp(kappa * 2), rel=0.03)
 
