@@ -1,9 +1,11 @@
 """The embedded exchange as a child process, and the adapter connected to it."""
 
 import asyncio
+import itertools
 import json
 import subprocess
 import sys
+import time
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -15,17 +17,22 @@ from asmm_daemon.venue.adapter import CcxtVenue
 from asmm_daemon.venue.protocol import VenueSettings
 
 
-@asynccontextmanager
-async def exchange(product, *, speed=1.0, feed="synthetic"):
-    """Starts it and yields what its ready line says."""
-    arguments = ["--venue", product, "--feed", feed, "--speed", str(speed), "--seed", "7"]
-    command = [sys.executable, "-m", "asmm_daemon.exchange.run", *arguments]
-    child = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
-    try:
-        yield json.loads(await child.stdout.readline())
-    finally:
-        child.terminate()
-        await child.wait()
+class Exchange:
+    """The exchange in a child process, started once and used by many tests."""
+
+    def __init__(self, product, speed):
+        arguments = ["--venue", product, "--feed", "synthetic", "--speed", str(speed), "--seed", "7"]
+        command = [sys.executable, "-m", "asmm_daemon.exchange.run", *arguments]
+        self.product = product
+        self.speed = speed
+        self._child = subprocess.Popen(command, stdout=subprocess.PIPE)
+        self.ready = json.loads(self._child.stdout.readline())
+
+    def stop(self):
+        """Ends the child."""
+        self._child.terminate()
+        self._child.wait()
+        self._child.stdout.close()
 
 
 class Session:
@@ -63,26 +70,37 @@ class Session:
 
 
 @asynccontextmanager
-async def session(product, *, speed=1.0, feed="synthetic", **options):
-    """Exchange and adapter together."""
-    async with exchange(product, speed=speed, feed=feed) as ready:
-        symbols = tuple(ready["symbols"])
-        settings = VenueSettings(
-            product, symbols, "KEY", "SECRET", ready["rest_url"], ready["ws_url"], **options
-        )
-        venue = CcxtVenue(settings, Clock(speed=speed))
-        await venue.connect()
-        sink, stop = Recorder(), asyncio.Event()
-        task = asyncio.ensure_future(venue.run(sink, stop))
-        both = Session(venue, sink, ready)
-        try:
-            await sink.until(
-                lambda _: (
-                    both.count(Channel.BOOK, up=True) == len(symbols) and both.count(Channel.PRIVATE, up=True)
-                )
+async def session(exchange, **options):
+    """An adapter on a running exchange from which faults and orders of earlier tests are gone."""
+    ready = exchange.ready
+    async with aiohttp.ClientSession() as client, client.delete(ready["admin_url"] + "/faults") as reply:
+        assert reply.status == 200
+    symbols = tuple(ready["symbols"])
+    settings = VenueSettings(
+        exchange.product, symbols, "KEY", "SECRET", ready["rest_url"], ready["ws_url"], **options
+    )
+    venue = CcxtVenue(settings, Clock(speed=exchange.speed))
+    await venue.connect()
+    assert await venue.kill()
+    sink, stop = Recorder(), asyncio.Event()
+    task = asyncio.ensure_future(venue.run(sink, stop))
+    both = Session(venue, sink, ready)
+    try:
+        await sink.until(
+            lambda _: (
+                both.count(Channel.BOOK, up=True) == len(symbols) and both.count(Channel.PRIVATE, up=True)
             )
-            yield both
-        finally:
-            stop.set()
-            await task
-            await venue.close()
+        )
+        yield both
+    finally:
+        stop.set()
+        await task
+        await venue.close()
+
+
+_numbers = itertools.count(time.time_ns())
+
+
+def cid(prefix="asmm"):
+    """A client order id that was never used."""
+    return f"{prefix}-{next(_numbers)}"

@@ -4,7 +4,7 @@ import asyncio
 from decimal import Decimal
 
 import pytest
-from embedded import session
+from embedded import Exchange, cid, session
 
 from asmm_daemon.events import (
     Accepted,
@@ -28,7 +28,15 @@ from asmm_daemon.events import (
 )
 from asmm_daemon.units import PRODUCTS
 
-pytestmark = pytest.mark.parametrize("product", PRODUCTS)
+pytestmark = pytest.mark.timeout(240)  # the exchange's kernels may have to be compiled first
+
+
+@pytest.fixture(scope="module", params=PRODUCTS)
+def exchange(request):
+    """One exchange of each product, at ten times the speed of the wall clock."""
+    child = Exchange(request.param, 10.0)
+    yield child
+    child.stop()
 
 
 def lots(venue, base="0.01"):
@@ -43,61 +51,60 @@ def known(sink, cid, status):
     return any(e.cid == cid and e.status is status for e in sink.of(OrderUpdate))
 
 
-def test_an_order_lives_from_create_to_cancel(product):
+def test_an_order_lives_from_create_to_cancel(exchange):
     """Post-only create, amend where the product has it, query, fill, cancel, and a cancel too late."""
 
     async def scenario():
-        async with session(product) as s:
+        async with session(exchange) as s:
             venue, sink = s.venue, s.sink
             bid, ask = s.best()
-            await venue.execute(Place(0, "asmm-b", 1, 0, bid - 500, lots(venue), False, "PO"))
-            await sink.until(lambda k: known(k, "asmm-b", OrderStatus.OPEN))
+            resting, crossing, taking = cid(), cid(), cid()
+            await venue.execute(Place(0, resting, 1, 0, bid - 500, lots(venue), False, "PO"))
+            await sink.until(lambda k: known(k, resting, OrderStatus.OPEN))
             oid = sink.of(Accepted)[0].oid
-            await venue.execute(Amend(0, "asmm-b", oid, 1, bid - 600, 2 * lots(venue)))
+            await venue.execute(Amend(0, resting, oid, 1, bid - 600, 2 * lots(venue)))
             if venue.capabilities.amend:
                 assert (sink.of(AmendAccepted)[0].price, sink.of(AmendAccepted)[0].qty) == (
                     bid - 600,
                     2 * lots(venue),
                 )
-                await sink.until(lambda k: last(k, "asmm-b").price == bid - 600)
+                await sink.until(lambda k: last(k, resting).price == bid - 600)
             else:
                 assert sink.of(Rejected)[0].code == "unsupported"
-            await venue.execute(Query(0, "asmm-b", ""))
-            assert last(sink, "asmm-b").source == "rest"
-            await venue.execute(Place(0, "asmm-x", 1, 0, ask + 200, lots(venue), False, "PO"))
-            refused = [e for e in sink.of(Rejected) if e.cid == "asmm-x"]
+            await venue.execute(Query(0, resting, ""))
+            assert last(sink, resting).source == "rest"
+            await venue.execute(Place(0, crossing, 1, 0, ask + 200, lots(venue), False, "PO"))
+            refused = [e for e in sink.of(Rejected) if e.cid == crossing]
             if refused:
                 assert refused[0].cause is Cause.POST_ONLY
             else:
-                await sink.until(lambda k: known(k, "asmm-x", OrderStatus.REJECTED))
-            await venue.execute(Place(0, "asmm-i", 1, 0, ask + 200, lots(venue), False, "IOC"))
-            await sink.until(lambda k: known(k, "asmm-i", OrderStatus.FILLED))
-            fills = {(f.tid, f.qty, f.fee) for f in sink.of(FillEvent) if f.cid == "asmm-i"}
-            await venue.execute(Cancel(0, "asmm-b", oid))
-            assert sink.of(CancelAccepted)[0].cid == "asmm-b"
-            await sink.until(lambda k: known(k, "asmm-b", OrderStatus.CANCELLED))
-            await venue.execute(Cancel(0, "asmm-b", oid))
+                await sink.until(lambda k: known(k, crossing, OrderStatus.REJECTED))
+            await venue.execute(Place(0, taking, 1, 0, ask + 200, lots(venue), False, "IOC"))
+            await sink.until(lambda k: known(k, taking, OrderStatus.FILLED))
+            fills = {(f.tid, f.qty, f.fee) for f in sink.of(FillEvent) if f.cid == taking}
+            await venue.execute(Cancel(0, resting, oid))
+            assert sink.of(CancelAccepted)[0].cid == resting
+            await sink.until(lambda k: known(k, resting, OrderStatus.CANCELLED))
+            await venue.execute(Cancel(0, resting, oid))
             late = [e for e in sink.of(Rejected) if e.request == "cancel"]
             assert late[0].cause is Cause.NOT_FOUND
             snapshot = await venue.snapshot(0)
-            assert {
-                (f.tid, f.qty, f.fee) for f in snapshot.fills if f.oid == last(sink, "asmm-i").oid
-            } == fills
+            assert {(f.tid, f.qty, f.fee) for f in snapshot.fills if f.oid == last(sink, taking).oid} == fills
             assert not snapshot.orders
             held = {b.asset: b.free + b.locked for b in snapshot.balances}
             if venue.instruments[0].is_spot:
                 assert held[venue.instruments[0].base] > 0
             else:
-                assert snapshot.position.qty == Decimal("0.01")
+                assert snapshot.position.qty >= Decimal("0.01")
 
     asyncio.run(scenario())
 
 
-def test_a_market_is_proven_warm_and_examined(product):
+def test_a_market_is_proven_warm_and_examined(exchange):
     """REST proof of the book, history to start from, and a doctor that finds nothing wrong."""
 
     async def scenario():
-        async with session(product, speed=10.0) as s:
+        async with session(exchange) as s:
             await s.sink.until(lambda k: any((e.rows["kind"] == 2).any() for e in k.of(MarketData)))
             before = len(s.sink.events)
             for _ in range(20):
@@ -115,52 +122,54 @@ def test_a_market_is_proven_warm_and_examined(product):
     asyncio.run(scenario())
 
 
-def test_the_kill_path_leaves_nothing_of_ours(product):
+def test_the_kill_path_leaves_nothing_of_ours(exchange):
     """Every order with our prefix is gone and proven gone."""
 
     async def scenario():
-        async with session(product) as s:
+        async with session(exchange) as s:
             bid, ask = s.best()
             for i, (side, price) in enumerate([(1, bid - 500), (1, bid - 600), (-1, ask + 500)]):
-                await s.venue.execute(Place(0, f"asmm-{i}", side, i, price, lots(s.venue), False, "PO"))
-            await s.venue.execute(Place(0, "other-1", 1, 0, bid - 700, lots(s.venue), False, "PO"))
+                await s.venue.execute(Place(0, cid(), side, i, price, lots(s.venue), False, "PO"))
+            foreign = cid("other")
+            await s.venue.execute(Place(0, foreign, 1, 0, bid - 700, lots(s.venue), False, "PO"))
             assert len((await s.venue.snapshot(0)).orders) == 3
             assert await s.venue.kill()
             assert not (await s.venue.snapshot(0)).orders
-            await s.venue.execute(Query(0, "other-1", ""))
-            assert last(s.sink, "other-1").status is OrderStatus.OPEN
+            await s.venue.execute(Query(0, foreign, ""))
+            assert last(s.sink, foreign).status is OrderStatus.OPEN
 
     asyncio.run(scenario())
 
 
-def test_a_create_accepted_under_a_5xx_is_found_and_cancelled(product):
+def test_a_create_accepted_under_a_5xx_is_found_and_cancelled(exchange):
     """UNKNOWN, then the query by our own id, then cancel-all takes it down."""
 
     async def scenario():
-        async with session(product) as s:
-            path = "/v5/order/create" if product.startswith("bybit") else "/order"
+        async with session(exchange) as s:
+            path = "/v5/order/create" if exchange.product.startswith("bybit") else "/order"
             await s.fault(
                 on="response",
                 do="drop_after_accept",
                 match={"path": path, "method": "POST"},
                 arg={"status": 503, "code": "-1007"},
             )
-            await s.venue.execute(Place(0, "asmm-u", 1, 0, s.best()[0] - 500, lots(s.venue), False, "PO"))
-            assert s.sink.of(Unknown)[0].cid == "asmm-u"
-            await s.venue.execute(Query(0, "asmm-u", ""))
-            assert last(s.sink, "asmm-u").status is OrderStatus.OPEN
+            lost = cid()
+            await s.venue.execute(Place(0, lost, 1, 0, s.best()[0] - 500, lots(s.venue), False, "PO"))
+            assert s.sink.of(Unknown)[0].cid == lost
+            await s.venue.execute(Query(0, lost, ""))
+            assert last(s.sink, lost).status is OrderStatus.OPEN
             await s.venue.execute(CancelAll(0, "test"))
             assert not (await s.venue.snapshot(0)).orders
 
     asyncio.run(scenario())
 
 
-def test_a_lost_message_is_a_gap_and_the_book_comes_back(product):
+def test_a_lost_message_is_a_gap_and_the_book_comes_back(exchange):
     """One public book message is missing: the book goes down and up again, and is right again."""
 
     async def scenario():
-        async with session(product) as s:
-            name = "orderbook.50" if product.startswith("bybit") else "depth"
+        async with session(exchange) as s:
+            name = "orderbook.50" if exchange.product.startswith("bybit") else "depth"
             await s.fault(on="stream", do="gap", match={"name": name})
             await s.sink.until(lambda _: s.count(Channel.BOOK, up=True) == 2)
             assert s.count(Channel.BOOK, up=False) == 1
@@ -172,12 +181,12 @@ def test_a_lost_message_is_a_gap_and_the_book_comes_back(product):
     asyncio.run(scenario())
 
 
-def test_a_silent_book_is_found_out_and_redialled(product):
+def test_a_silent_book_is_found_out_and_redialled(exchange):
     """Pings are answered, nothing else comes: the REST top tells, and a new socket brings the book back."""
 
     async def scenario():
-        async with session(product, speed=10.0) as s:
-            name = "orderbook" if product.startswith("bybit") else "depth"
+        async with session(exchange) as s:
+            name = "orderbook" if exchange.product.startswith("bybit") else "depth"
             await s.fault(on="stream", do="silence", match={"name": name}, for_s=20)
             async with asyncio.timeout(20):
                 while s.count(Channel.BOOK, up=False) == 0:
@@ -188,18 +197,19 @@ def test_a_silent_book_is_found_out_and_redialled(product):
     asyncio.run(scenario())
 
 
-def test_a_closed_private_stream_comes_back(product):
+def test_a_closed_private_stream_comes_back(exchange):
     """The account's stream is dialled again and tells the next order."""
 
     async def scenario():
-        async with session(product) as s:
-            if product == "binanceusdm":
+        async with session(exchange) as s:
+            if exchange.product == "binanceusdm":
                 await s.act("expire-listen-keys")
             else:
                 await s.fault(on="connection", do="close", match={"name": "*"})
             await s.sink.until(lambda _: s.count(Channel.PRIVATE, up=True) == 2)
             await s.sink.until(lambda _: s.count(Channel.BOOK, up=True) >= 1)
-            await s.venue.execute(Place(0, "asmm-p", 1, 0, s.best()[0] - 500, lots(s.venue), False, "PO"))
-            await s.sink.until(lambda k: known(k, "asmm-p", OrderStatus.OPEN))
+            told = cid()
+            await s.venue.execute(Place(0, told, 1, 0, s.best()[0] - 500, lots(s.venue), False, "PO"))
+            await s.sink.until(lambda k: known(k, told, OrderStatus.OPEN))
 
     asyncio.run(scenario())
