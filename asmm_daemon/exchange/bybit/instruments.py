@@ -16,10 +16,12 @@ MAX_PRICE_TICKS = 10_000_000_000
 """No recording reaches it: every price that a feed can show is orderable."""
 
 
-def instrument_info(instrument: Instrument, tick: Decimal, lot: Decimal, *, is_open: bool) -> dict[str, Any]:
+def instrument_info(
+    instrument: Instrument, tick: Decimal, lot: Decimal, *, is_listed: bool
+) -> dict[str, Any]:
     """One entry of `result.list`; `tick` and `lot` are the filters in force."""
     body = _spot(instrument, tick, lot) if instrument.is_spot else _linear(instrument, tick, lot)
-    return body if is_open else body | {"status": "Closed"}
+    return body if is_listed else body | {"status": "Closed"}
 
 
 def _linear(instrument: Instrument, tick: Decimal, lot: Decimal) -> dict[str, Any]:

@@ -43,12 +43,12 @@ def server_time(state: State, _params: Params) -> Result:
 
 
 def instruments(state: State, params: Params) -> Result:
-    """`/v5/market/instruments-info`."""
-    markets = _markets(state, params)
-    status = params.get("status")
-    rows = [instrument_info(m.instrument, m.tick, m.lot, is_open=m.is_trading) for m in markets]
-    if status is not None:
-        rows = [row for row in rows if row["status"] == status]
+    """`/v5/market/instruments-info`: those that trade, unless another status is asked for."""
+    rows = [
+        instrument_info(m.instrument, m.tick, m.lot, is_listed=m.status != "DELISTED")
+        for m in _markets(state, params)
+    ]
+    rows = [row for row in rows if row["status"] == params.get("status", "Trading")]
     body: Result = {"category": params["category"], "list": rows}
     return body if params["category"] == "spot" else body | {"nextPageCursor": ""}
 

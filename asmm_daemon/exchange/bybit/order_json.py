@@ -89,9 +89,20 @@ def status(order: OrderRecord, category: Category) -> str:
     return "PartiallyFilledCanceled" if category == "spot" and order.filled else "Cancelled"
 
 
+def _lost_its_position(order: OrderRecord) -> bool:
+    return order.why is CancelWhy.EXPIRED and order.tif in (Tif.GTC, Tif.PO)
+
+
+def cancel_type(order: OrderRecord) -> str:
+    """`cancelType`: who ended an order, UNKNOWN where nobody did."""
+    if order.why is None:
+        return "UNKNOWN"
+    return "CancelByReduceOnly" if _lost_its_position(order) else _CANCEL_TYPES.get(order.why, "UNKNOWN")
+
+
 def reject_reason(order: OrderRecord) -> str:
     """`rejectReason`: why an order ended; an IOC, FOK or market remainder has its own."""
-    if order.why is None:
+    if order.why is None or _lost_its_position(order):
         return "EC_NoError"
     if order.why is CancelWhy.EXPIRED:
         return "EC_CancelForNoFullFill" if order.tif is Tif.FOK else "EC_NoImmediateQtyToFill"
@@ -112,7 +123,7 @@ def order_json(order: OrderRecord, category: Category) -> dict[str, Any]:
         "side": _SIDE_NAMES[order.side],
         "positionIdx": 0,
         "orderStatus": status(order, category),
-        "cancelType": _CANCEL_TYPES.get(order.why, "UNKNOWN") if order.why else "UNKNOWN",
+        "cancelType": cancel_type(order),
         "rejectReason": reject_reason(order),
         "timeInForce": _TIF_NAMES[order.tif],
         "isLeverage": "0" if spot else "",

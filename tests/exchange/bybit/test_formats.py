@@ -95,7 +95,7 @@ def test_the_day_counts_the_last_24_hours(trades):
 def test_filters_of_both_categories():
     """Each category names its own filters, and shows coarser ones while they are in force."""
     linear = make_instrument("bybit-linear", "BTCUSDT", "BTC", "USDT", Decimal("0.10"), Decimal("0.001"))
-    info = instrument_info(linear, Decimal("0.50"), linear.lot, is_open=True)
+    info = instrument_info(linear, Decimal("0.50"), linear.lot, is_listed=True)
     assert (info["priceFilter"]["tickSize"], info["lotSizeFilter"]["qtyStep"]) == ("0.50", "0.001")
     assert (info["contractType"], info["settleCoin"], info["fundingInterval"]) == (
         "LinearPerpetual",
@@ -103,5 +103,5 @@ def test_filters_of_both_categories():
         480,
     )
     spot = make_instrument("bybit-spot", "BTCUSDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.000001"))
-    info = instrument_info(spot, spot.tick, spot.lot, is_open=False)
+    info = instrument_info(spot, spot.tick, spot.lot, is_listed=False)
     assert (info["lotSizeFilter"]["basePrecision"], info["status"]) == ("0.000001", "Closed")

@@ -298,3 +298,19 @@ def test_self_match_prevention_ends_the_maker(desk):
     room.limit("Buy", "100.1", "0.2", smpType="CancelMaker")
     told = {row["orderId"]: row for message in room.hub.take("order") for row in message["data"]}
     assert told[resting["orderId"]]["cancelType"] == "CancelBySmp"
+
+
+def test_a_reduce_only_order_goes_with_its_position(desk):
+    """A resting reduce-only order ends as CancelByReduceOnly once the position is closed."""
+    room = desk()
+    room.order("create", side="Buy", orderType="Market", qty="0.1")
+    resting = room.limit("Sell", "102", "0.1", reduceOnly=True)
+    room.hub.names.add("order")
+    room.order("create", side="Sell", orderType="Market", qty="0.1")
+    told = {row["orderId"]: row for message in room.hub.take("order") for row in message["data"]}
+    ended = told[resting["orderId"]]
+    assert (ended["orderStatus"], ended["cancelType"], ended["rejectReason"]) == (
+        "Cancelled",
+        "CancelByReduceOnly",
+        "EC_NoError",
+    )
