@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from asmm_daemon.errors import TapeError
 from asmm_daemon.tape.columns import Quality, Source, Tape, TapeInfo, concat
 from asmm_daemon.tape.loaders import binance_depth, binance_lines, bitmex, own, standx
 from asmm_daemon.tape.loaders.common import Part, Reader
+from asmm_daemon.tape.window import border
 
 SUFFIXES = (".parquet", ".gz", ".dat", ".csv", ".txt", ".log", ".jsonl", ".json")
 
@@ -96,25 +95,20 @@ def load_tape(
     start_ns: int | None = None,
     end_ns: int | None = None,
 ) -> Tape:
-    """The messages of a recording with start_ns <= local_ns < end_ns, in memory. Raises TapeError."""
+    """The messages of a recording with start_ns <= local_ns < end_ns, in memory. Raises TapeError.
+
+    They start as they were recorded; `window.Window` begins with the book so far.
+    """
     kept: list[Tape] = []
     for tape in open_source(path, symbol, spot=spot):
         local = tape.rows["local_ns"]
         if end_ns is not None and local[0] >= end_ns:
             break
-        low = 0 if start_ns is None else int(np.searchsorted(local, start_ns))
-        high = local.size if end_ns is None else int(np.searchsorted(local, end_ns))
-        low, high = _whole(tape, low), _whole(tape, high)
+        low = 0 if start_ns is None else border(tape.rows, start_ns)
+        high = local.size if end_ns is None else border(tape.rows, end_ns)
         if high > low:
             kept.append(Tape(tape.info, tape.rows[low:high]))
     return concat(kept)
-
-
-def _whole(tape: Tape, at: int) -> int:
-    """The first message boundary at or after a row."""
-    if at == 0:
-        return 0
-    return at + int(np.argmax(tape.rows["last"][at - 1 :]))
 
 
 def _parts(path: Path) -> list[Part]:

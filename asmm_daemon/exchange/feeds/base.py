@@ -5,6 +5,7 @@ orders or accounts: it is what the rest of the world does. `make_feed` builds on
 `synthetic`, `replay:PATH`, `mirror`, or several joined by `;`.
 """
 
+from datetime import UTC, datetime
 from typing import Protocol
 from urllib.parse import parse_qs
 
@@ -16,9 +17,10 @@ from asmm_daemon.exchange.feeds.mirror import MirrorFeed, make_mirror
 from asmm_daemon.exchange.feeds.replay import ReplayStream
 from asmm_daemon.exchange.feeds.synthetic import DEFAULT_SYMBOLS, synthetic_stream
 from asmm_daemon.tape.load import open_all
-from asmm_daemon.units import Instrument, Product
+from asmm_daemon.tape.window import Window
+from asmm_daemon.units import NS_PER_S, Instrument, Product
 
-_OPTIONS = ("as", "symbol")
+_OPTIONS = ("as", "symbol", "from", "to")
 
 
 class Feed(Protocol):
@@ -52,7 +54,8 @@ def make_feed(spec: str, product: Product, start_ns: int, seed: int, *, loop: bo
 
     Args:
         spec: `synthetic`, `synthetic:SYMBOL,SYMBOL`, `replay:PATH,PATH` (each PATH a file or folder, with
-            `?symbol=RECORDED` to choose one market of it and `?as=SYMBOL` to list it under another name),
+            `?symbol=RECORDED` to choose one market of it, `?as=SYMBOL` to list it under another name,
+            `?from=2026-01-06T18:00&to=2026-01-07` to cut it, in UTC),
             `mirror:SYMBOL,SYMBOL` (the real venue, or with `?rest=URL&ws=URL` another server that speaks
             its protocol); synthetic and replayed markets may be joined by `;`.
         product: the venue's product; recordings of the same kind (spot or perpetual) are preferred.
@@ -111,4 +114,15 @@ def _replayed(text: str, product: Product, start_ns: int, *, loop: bool) -> list
     name = options.get("as")
     if name and len(sources) > 1:
         raise ConfigError(f"feed replay:{text}: 'as' needs one market; choose it with 'symbol'")
+    low, high = (_moment(text, options[key]) if key in options else None for key in ("from", "to"))
+    if low is not None or high is not None:
+        sources = [Window(source, low, high) for source in sources]
     return [ReplayStream(s, listed(product, s.info, name), start_ns, loop=loop) for s in sources]
+
+
+def _moment(text: str, iso: str) -> int:
+    try:
+        moment = datetime.fromisoformat(iso)
+    except ValueError:
+        raise ConfigError(f"feed replay:{text}: {iso!r} is not a moment such as 2026-01-06T18:00") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()) * NS_PER_S
