@@ -91,7 +91,7 @@ class StreamHub:
         )
         if "close" in actions:
             for connection in self.connections(name):
-                connection.close(1006 if event else 1001, "fault")
+                connection.close(1001, "fault")
         if not delivered:
             return
         body = payload() if callable(payload) else payload

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from asmm_daemon.core.book import new_book, qty_at
+from asmm_daemon.core.book import NO_ASK, NO_BID, new_book, qty_at
 from asmm_daemon.core.fills import FillModel, Fills
 from asmm_daemon.core.fills import warm_up as warm_up_fills
 from asmm_daemon.events import ROW, Rows
@@ -73,6 +73,7 @@ class Market:
         self._out = np.empty((2 * _WIDTH, 3), np.int64)
         self._feed_trades = np.empty((1024, 4), np.int64)
         self._meta = np.zeros(1, META)
+        self._meta["feed_bid"], self._meta["feed_ask"] = NO_BID, NO_ASK
 
     @property
     def symbol(self) -> str:
@@ -152,7 +153,7 @@ class Market:
         book, meta = self.model.book, self._meta
         publish(book, self._shown, self._own, rows, touched, self._out, self._feed_trades, meta)
         changes, trades, marks, exch_ns, local_ns, *best_now = meta[0].item()
-        best = Best(*best_now)
+        best = Best(*best_now[:4])
         best_changed = best != self.best
         self.best = best
         levels: list[Level] = [tuple(row) for row in self._out[:changes].tolist()] if changes else []

@@ -20,6 +20,8 @@ META = np.dtype(
         ("bid_qty", np.int64),
         ("ask", np.int64),
         ("ask_qty", np.int64),
+        ("feed_bid", np.int64),  # the feed's own best, kept from call to call
+        ("feed_ask", np.int64),
     ],
     align=True,
 )
@@ -34,13 +36,23 @@ def number_trades(rows: Rows) -> None:
 
 
 @kernel
+def _in_view(feed: Book, side: int, price: int) -> int:
+    """Lots of the feed at a price; what a newer level of the other side has pushed behind it is gone."""
+    head = feed.head[0]
+    if price > head.bid if side > 0 else price < head.ask:
+        return 0
+    return qty_at(feed, side, price)
+
+
+@kernel
 def _consider(
     feed: Book, shown: Book, own: NDArray[np.int64], side: int, price: int, out: NDArray[np.int64], n: int
 ) -> int:
-    qty = qty_at(feed, side, price)
-    for i in range(own.shape[0]):
-        if own[i, 0] == side and own[i, 1] == price:
-            qty += own[i, 2]
+    qty = _in_view(feed, side, price)
+    if price < feed.head[0].ask if side > 0 else price > feed.head[0].bid:
+        for i in range(own.shape[0]):
+            if own[i, 0] == side and own[i, 1] == price:
+                qty += own[i, 2]
     if qty == qty_at(shown, side, price):
         return n
     set_level(shown, side, price, qty)
@@ -64,6 +76,26 @@ def _consider_better(
 
 
 @kernel
+def _consider_moved_best(
+    feed: Book, shown: Book, own: NDArray[np.int64], side: int, was: int, out: NDArray[np.int64], n: int
+) -> int:
+    """Levels that came into view or went out of it because the feed's best moved from `was`."""
+    head = feed.head[0]
+    best = head.bid if side > 0 else head.ask
+    if side * (best - was) > 0:
+        last = NO_BID if side > 0 else NO_ASK
+        level = best
+        while level != last and side * (level - was) > 0:
+            n = _consider(feed, shown, own, side, level, out, n)
+            level = next_level(feed, side, level)
+    level = shown.head[0].bid if side > 0 else shown.head[0].ask
+    while side * (level - best) > 0:
+        n = _consider(feed, shown, own, side, level, out, n)
+        level = next_level(shown, side, level)
+    return n
+
+
+@kernel
 def publish(
     feed: Book,
     shown: Book,
@@ -76,7 +108,8 @@ def publish(
 ) -> None:
     """Brings `shown` up to the feed's book plus our own, after `rows` and changes at `touched` prices.
 
-    `own`: (side, price, lots) of our resting quantity; `touched`: (side, price). The changed levels go
+    `own`: (side, price, lots) of our resting quantity, out of view while the feed's other side has
+    reached it (it fills at the next row); `touched`: (side, price). The changed levels go
     to `out` as (side, price, lots), the rows' trades to `trades` as (row, price, lots, side).
     """
     n = 0
@@ -97,8 +130,13 @@ def publish(
             marks += 1
     for i in range(touched.shape[0]):
         n = _consider(feed, shown, own, touched[i, 0], touched[i, 1], out, n)
-    head = shown.head[0]
     result = meta[0]
+    n = _consider_moved_best(feed, shown, own, 1, result.feed_bid, out, n)
+    n = _consider_moved_best(feed, shown, own, -1, result.feed_ask, out, n)
+    for i in range(own.shape[0]):
+        n = _consider(feed, shown, own, own[i, 0], own[i, 1], out, n)
+    result.feed_bid, result.feed_ask = feed.head[0].bid, feed.head[0].ask
+    head = shown.head[0]
     result.changes, result.trades, result.marks = n, m, marks
     if rows.size:
         result.exch_ns, result.local_ns = rows[rows.size - 1].exch_ns, rows[rows.size - 1].local_ns

@@ -167,17 +167,3 @@ class Bench:
 def bench() -> Callable[..., Bench]:
     """Makes a Bench."""
     return Bench
-
-
-class LogSink(io.BytesIO):
-    """A venue log in memory."""
-
-    def lines(self, log):
-        """Every line so far."""
-        log.flush()
-        return [orjson.loads(line) for line in self.getvalue().splitlines()]
-
-
-def parse_log():
-    """An empty log sink."""
-    return LogSink()
