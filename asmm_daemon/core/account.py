@@ -1,6 +1,7 @@
 """What holds over all markets of the account: balances, equity, exposure, account-wide causes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from asmm_daemon.core.desk import ZERO, Desk
@@ -8,6 +9,34 @@ from asmm_daemon.core.oversight import Board, State, Switch, worst
 from asmm_daemon.core.spec import AccountLimits
 from asmm_daemon.core.switches import DrawdownWatch
 from asmm_daemon.events import BalanceEvent
+
+
+@dataclass(slots=True)
+class Money:
+    """Balances against what the ledgers say moved them, since the first comparison of this session."""
+
+    base: dict[str, Decimal] = field(default_factory=dict)
+    """Balance less the ledgers' flows at the first comparison, by asset."""
+    differences: dict[str, Decimal] = field(default_factory=dict)
+    """Venue's balance less ours at the last comparison, where it is not zero."""
+    seen: dict[str, int] = field(default_factory=dict)
+    """Times in a row that this same difference was seen."""
+
+    def compare(self, asset: str, total: Decimal, flow: Decimal) -> Decimal | None:
+        """The difference if there is one. The third sight of the same one takes it as a transfer."""
+        base = self.base.setdefault(asset, total - flow)
+        difference = total - base - flow
+        if not difference:
+            self.differences.pop(asset, None)
+            self.seen.pop(asset, None)
+            return None
+        same = difference == self.differences.get(asset)
+        self.differences[asset] = difference
+        self.seen[asset] = self.seen.get(asset, 0) + 1 if same else 1
+        if self.seen[asset] >= 3:
+            self.base[asset] = base + difference
+            del self.differences[asset], self.seen[asset]
+        return difference
 
 
 class Account:
@@ -20,6 +49,7 @@ class Account:
         self.drawdown = DrawdownWatch()
         self.equity_start: Decimal | None = None
         self.balances: dict[str, BalanceEvent] = {}
+        self.money = Money()
 
     def causes(self, desk: Desk) -> dict[Switch, str]:
         """Every cause that holds for a market: its own and the account's."""

@@ -34,6 +34,7 @@ from asmm_daemon.core.view import EngineView
 from asmm_daemon.events import (
     BBO,
     DEPTH,
+    TRADE,
     Accepted,
     AmendAccepted,
     BalanceEvent,
@@ -190,7 +191,8 @@ class Engine:
         on_message(desk.market, desk.params, rows)
         desk.latency_s = (event.t_ns - int(rows[-1]["exch_ns"])) / NS_PER_S
         kind = int(rows[-1]["kind"])
-        self._channels.hear(event.m, Channel.BOOK, event.t_ns)
+        if kind in (DEPTH, BBO, TRADE):
+            self._channels.hear(event.m, Channel.BOOK, event.t_ns)
         if kind in (DEPTH, BBO):
             desk.book.prove(event.t_ns)
         if desk.quoting:

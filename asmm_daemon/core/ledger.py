@@ -28,6 +28,8 @@ class Ledger:
         self.qty = ZERO
         self.cash = ZERO
         self.cost = ZERO
+        self.paid = ZERO
+        self.adopted = False
         self.fee_cost = ZERO
         self.fees: dict[str, Decimal] = {}
         self.funding = ZERO
@@ -44,10 +46,12 @@ class Ledger:
     def open(self, qty: Decimal, price: Decimal, t_ns: int) -> None:
         """Adopts the inventory that the venue holds where this ledger begins, at the current price."""
         self.opened_ns = t_ns
+        self.adopted = bool(qty)
         self._move(qty, price)
 
     def transfer(self, qty: Decimal, price: Decimal) -> None:
         """Inventory that came (positive) or went without a trade of ours: neutral to PnL."""
+        self.adopted = True
         self._move(qty, price)
 
     def knows(self, tid: str, venue_ns: int) -> bool:
@@ -67,6 +71,7 @@ class Ledger:
             return False
         self.mark_known(fill.tid, fill.venue_ns)
         self._move(fill.side * fill.qty, fill.price)
+        self.paid -= fill.side * fill.qty * fill.price
         self._charge(fill)
         self.volume_base += fill.qty
         self.volume_quote += fill.qty * fill.price
@@ -102,6 +107,23 @@ class Ledger:
     def net(self, mid: Decimal) -> Decimal:
         """Everything earned since the ledger began: trades, fees, funding, at a price."""
         return self.cash + self.qty * mid - self.fee_cost + self.funding
+
+    def flows(self) -> dict[str, Decimal]:
+        """What trades, fees and funding moved on the venue's balances, by asset; inventory left out.
+
+        An adopted linear position was bought at a price that we do not know: its quote currency is
+        left out too.
+        """
+        instrument = self.instrument
+        moved = {asset: -fee for asset, fee in self.fees.items()}
+        if instrument.is_spot:
+            moved.pop(instrument.base, None)
+            moved[instrument.quote] = moved.get(instrument.quote, ZERO) + self.paid
+        elif self.adopted:
+            moved.pop(instrument.quote, None)
+        else:
+            moved[instrument.quote] = moved.get(instrument.quote, ZERO) + self.realised + self.funding
+        return moved
 
     def hold(self, target: Decimal, mid: Decimal) -> Decimal:
         """What holding `target` since the ledger began would have earned.

@@ -68,6 +68,7 @@ class Reconciler:
             self._open(desk, venue, snapshot)
         elif quiet:
             self._compare(desk, venue)
+            self._compare_money(snapshot, asked_ns)
         state.done_ns = snapshot.t_ns
         self._release(desk)
         return bool(missed)
@@ -144,6 +145,36 @@ class Reconciler:
             state.agreed, state.seen = True, 0
         elif state.seen > 1:
             desk.board.set(Switch.RECONCILE, "inventory differs from the venue's")
+
+    def _compare_money(self, snapshot: Snapshot, asked_ns: int) -> None:
+        """Quote currency and fee assets against the ledgers of every market that moves them."""
+        if any(
+            d.reconciliation.booked_ns >= asked_ns or d.ledger.opened_ns is None for d in self.account.desks
+        ):
+            return
+        flows: dict[str, Decimal] = {}
+        unknown = set()
+        for desk in self.account.desks:
+            quote = desk.spec.instrument.quote
+            moved = desk.ledger.flows()
+            if quote not in moved:
+                unknown.add(quote)
+            for asset, amount in moved.items():
+                flows[asset] = flows.get(asset, Decimal(0)) + amount
+        bases = {d.spec.instrument.base for d in self.account.desks if d.spec.instrument.is_spot}
+        for balance in snapshot.balances:
+            asset, total = balance.asset, balance.free + balance.locked
+            if asset not in flows or asset in unknown or asset in bases:
+                continue
+            difference = self.account.money.compare(asset, total, flows[asset])
+            if difference is not None:
+                self.outbox.record(
+                    RecordKind.DIFFERENCE,
+                    "",
+                    f"balance {asset}",
+                    venue=str(total),
+                    ledger=str(total - difference),
+                )
 
     def _release(self, desk: Desk) -> None:
         """Ends the causes that waited for a reconciled account with no order in doubt."""

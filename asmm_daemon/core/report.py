@@ -131,7 +131,9 @@ def market_view(account: Account, desk: Desk, shared: dict[str, float], t_ns: in
         sides_off={("buy" if side > 0 else "sell"): why for side, why in desk.sides_off().items()},
         orders=tuple(_order_view(desk, order) for order in active),
         unknown_orders=sum(order.state.unknown for order in active),
-        reconciled=desk.reconciliation.agreed and ledger.opened_ns is not None,
+        reconciled=desk.reconciliation.agreed
+        and ledger.opened_ns is not None
+        and not account.money.differences,
         reconciled_age_s=(t_ns - desk.reconciliation.done_ns) / NS_PER_S,
         rejects=dict(desk.tally.rejects),
         fallbacks=dict(desk.tally.fallbacks),

@@ -55,6 +55,8 @@ class MarketLimits:
 
     tolerance_ticks: int = 0
     """A working order this close to its desired price stays where it is."""
+    replace_bps: float = 0.5
+    """The tolerance, if larger, where the venue cannot amend: a replaced quote is away for two requests."""
     qty_tolerance: float = 0.25
     """Share of the desired quantity by which a working order may be too small."""
     min_requote_s: float = 0.1

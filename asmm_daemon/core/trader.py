@@ -78,7 +78,10 @@ class Trader:
                 desk.spec.can_amend and order.amendable and order.amends < limits.max_amends_per_order,
             )
         working = self._working[: len(orders)]
-        count = diff(wanted, working, limits.tolerance_ticks, limits.qty_tolerance, self._changes)
+        tolerance = limits.tolerance_ticks
+        if not desk.spec.can_amend and desk.mid is not None:
+            tolerance = max(tolerance, int(limits.replace_bps * 1e-4 * desk.mid_ticks))
+        count = diff(wanted, working, tolerance, limits.qty_tolerance, self._changes)
         lines = []
         for action, w, d in self._changes[:count].tolist():
             held = orders[w] if w >= 0 else None

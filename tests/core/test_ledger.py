@@ -30,7 +30,7 @@ def instrument(product="binanceusdm"):
     )
 
 
-def fill(tid, side, qty, price, fee="0", asset="USDT", *, maker=True, venue_ns=10):  # noqa: PLR0917  (one line of a fill)
+def fill(tid, side, qty, price, fee="0", asset="USDT", *, maker=True, venue_ns=10):
     return FillEvent(
         t_ns=venue_ns,
         m=0,
@@ -194,3 +194,21 @@ def test_a_flat_position_has_no_cost_left(rows):
         book.book(fill("close", side, abs(book.qty), "100"))
     assert (book.qty, book.cost) == (0, 0)
     assert book.realised == book.cash
+
+
+def test_flows_are_what_the_venues_balances_show():
+    """Spot: money paid and fees by asset; linear: realised, fees and funding; adopted positions left out."""
+    spot = Ledger(instrument("binance"))
+    spot.open(D(1), D(100), 5)
+    spot.book(fill("1", 1, "1", "100", "0.001", "BTC"))
+    spot.book(fill("2", -1, "0.5", "110", "0.05", "USDT"))
+    assert spot.flows() == {"USDT": D("-100") + D(55) - D("0.05")}
+    linear = Ledger(instrument())
+    linear.open(D(0), D(100), 5)
+    linear.book(fill("1", 1, "1", "100", "0.01", "BNB"))
+    linear.book(fill("2", -1, "1", "101", "0.05"))
+    linear.book_funding("f", D("0.5"), 6)
+    assert linear.flows() == {"USDT": D(1) - D("0.05") + D("0.5"), "BNB": D("-0.01")}
+    adopted = Ledger(instrument())
+    adopted.open(D(1), D(100), 5)
+    assert "USDT" not in adopted.flows()

@@ -50,6 +50,8 @@ def same_books(sim, m=0):
     for trade in trades:
         fees[trade.fee_asset] = fees.get(trade.fee_asset, Decimal(0)) + trade.fee
     assert {a: f for a, f in ledger.fees.items() if f} == {a: f for a, f in fees.items() if f}
+    assert not sim.engine._account.money.differences
+    assert not [r for r in sim.journal if r.kind == "difference" and r.key.startswith("balance")]
     held = sim.venue.positions.get(symbol)
     if held is not None:
         assert ledger.realised == held.realised

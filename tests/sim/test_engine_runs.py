@@ -41,17 +41,16 @@ def test_books_equal_the_venues_account_on_every_product(product):
         product,
         base={"BTC": D("0.4")} if "usdm" not in product and "linear" not in product else None,
     )
-    knobs = quick(constant_half_spread_bps=0.6, fee_in_spread=False, max_inventory=0.8, order_size=0.02)
+    knobs = quick(constant_half_spread_bps=1.0, fee_in_spread=False, max_inventory=0.8, order_size=0.02)
     limits = MarketLimits(max_inventory=D("0.8"), repeat_fills=1000)
     sim.specs = [spec(m.instrument, quote=knobs, limits=limits) for m in sim.markets]
     sim.heap.clear()
     sim.start()
     rules = Invariants(sim, "0.8")
     sim.run(300)
+    market = sim.engine.view().markets[0]
     sim.stop()
     sim.run(5)
-    view = sim.engine.view()
-    market = view.markets[0]
     assert not sim.open_orders
     assert market.counts.fills_buy + market.counts.fills_sell >= 5
     assert market.counts.quoted_both_s > 0.9 * market.counts.healthy_s
