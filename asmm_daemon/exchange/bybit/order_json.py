@@ -221,7 +221,8 @@ def execution_json(execution: Execution, category: Category) -> dict[str, Any]:
 
 def execution_event(execution: Execution, category: Category) -> dict[str, Any]:
     """One execution as the `execution` topic pushes it."""
-    return {"category": category, **execution_json(execution, category)}
+    row = {"category": category, **execution_json(execution, category)}
+    return row if category == "spot" else row | {"execPnl": plain(execution.trade.realised)}
 
 
 def fast_execution(execution: Execution, category: Category) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from asmm_daemon.exchange.bybit import codes, market_rest, private_rest
+from asmm_daemon.exchange.bybit import account_rest, codes, market_rest, order_rest
 from asmm_daemon.exchange.bybit.auth import may_trade, rest_key
 from asmm_daemon.exchange.bybit.codes import ApiError, Verb, too_many
 from asmm_daemon.exchange.bybit.limits import RateLimits, allowed, limit_headers
 from asmm_daemon.exchange.bybit.order_params import Body, text
-from asmm_daemon.exchange.bybit.private_rest import Call
+from asmm_daemon.exchange.bybit.order_rest import Call
 from asmm_daemon.exchange.bybit.state import State
 from asmm_daemon.exchange.bybit.trade import Outcome, Trading
 from asmm_daemon.exchange.wire import Reply
@@ -28,21 +28,21 @@ PUBLIC: dict[str, Callable[[State, Mapping[str, str]], dict[str, Any]]] = {
     "/v5/system/status": market_rest.system_status,
 }
 PRIVATE_GET: dict[str, Callable[[Call], dict[str, Any]]] = {
-    "/v5/order/realtime": private_rest.realtime,
-    "/v5/order/history": private_rest.history,
-    "/v5/execution/list": private_rest.executions,
-    "/v5/account/wallet-balance": private_rest.wallet_balance,
-    "/v5/account/info": private_rest.account_info,
-    "/v5/account/fee-rate": private_rest.fee_rate,
-    "/v5/account/query-dcp-info": private_rest.dcp_info,
-    "/v5/position/list": private_rest.positions,
-    "/v5/user/query-api": private_rest.query_api,
-    "/v5/asset/coin/query-info": private_rest.coin_info,
+    "/v5/order/realtime": order_rest.realtime,
+    "/v5/order/history": order_rest.history,
+    "/v5/execution/list": order_rest.executions,
+    "/v5/account/wallet-balance": account_rest.wallet_balance,
+    "/v5/account/info": account_rest.account_info,
+    "/v5/account/fee-rate": account_rest.fee_rate,
+    "/v5/account/query-dcp-info": account_rest.dcp_info,
+    "/v5/position/list": account_rest.positions,
+    "/v5/user/query-api": account_rest.query_api,
+    "/v5/asset/coin/query-info": account_rest.coin_info,
 }
 PRIVATE_POST: dict[str, Callable[[Call], dict[str, Any]]] = {
-    "/v5/position/set-leverage": private_rest.set_leverage,
-    "/v5/position/switch-mode": private_rest.switch_mode,
-    "/v5/order/disconnected-cancel-all": private_rest.set_dcp,
+    "/v5/position/set-leverage": account_rest.set_leverage,
+    "/v5/position/switch-mode": account_rest.switch_mode,
+    "/v5/order/disconnected-cancel-all": account_rest.set_dcp,
 }
 OK_TEXT = {
     "/v5/order/disconnected-cancel-all": "success",

@@ -8,12 +8,14 @@ from asmm_daemon.exchange.accounts import Account
 from asmm_daemon.exchange.bybit.codes import ROUTE, SERVER_TIMEOUT, Verb, rejection
 from asmm_daemon.exchange.bybit.dcp import DisconnectionGuard
 from asmm_daemon.exchange.bybit.limits import RateLimits
+from asmm_daemon.exchange.bybit.private_socket import PrivateSocket
 from asmm_daemon.exchange.bybit.private_topics import PrivateTopics
+from asmm_daemon.exchange.bybit.public_socket import PublicSocket
 from asmm_daemon.exchange.bybit.public_topics import PublicTopics
 from asmm_daemon.exchange.bybit.rest import Rest, envelope
-from asmm_daemon.exchange.bybit.sockets import PrivateSocket, PublicSocket, TradeSocket
 from asmm_daemon.exchange.bybit.state import KNOWN_CATEGORIES, State
 from asmm_daemon.exchange.bybit.trade import Outcome, Trading
+from asmm_daemon.exchange.bybit.trade_socket import TradeSocket
 from asmm_daemon.exchange.listener import Level, NullListener
 from asmm_daemon.exchange.market import Market
 from asmm_daemon.exchange.orders import OrderRecord, PublicTrade, Reject, Trade, VenueReject
