@@ -22,6 +22,8 @@ from asmm_daemon.tape.columns import FORMAT, Source, TapeInfo, empty_rows, valid
 from asmm_daemon.units import PRODUCTS, wire
 
 KEY = b"asmm"
+DAMAGED = (pa.ArrowException, OSError, UnicodeDecodeError)
+"""What pyarrow raises on a damaged file."""
 _TYPES = {
     "exch_ns": pa.int64(),
     "local_ns": pa.int64(),
@@ -59,7 +61,9 @@ class TapeWriter:
         self._partial = path.with_name(path.name + ".partial")
         self._info = info
         self._sources = [{"file": source.name, "sha256": sha256(source)} for source in sources]
-        self._writer = pq.ParquetWriter(self._partial, SCHEMA, compression="zstd", store_schema=False)
+        self._writer = pq.ParquetWriter(
+            self._partial, SCHEMA, compression="zstd", store_schema=False, write_page_checksum=True
+        )
         self._rows = 0
         self._start_ns = self._end_ns = 0
 
@@ -113,7 +117,7 @@ def read_meta(path: Path) -> TapeMeta:
     """A file's metadata. Raises TapeError when it is missing, of another format or incomplete."""
     try:
         schema = pq.read_schema(path)
-    except (pa.ArrowException, OSError) as error:
+    except DAMAGED as error:
         raise TapeError(f"{path}: row 1: not a readable Parquet file ({error})") from None
     raw = (schema.metadata or {}).get(KEY)
     if raw is None:
@@ -147,7 +151,7 @@ def read_batches(path: Path) -> Iterator[Rows]:
     left: Rows = np.zeros(0, ROW)
     done = 0
     try:
-        for batch in pq.ParquetFile(path).iter_batches(_ROWS_A_BATCH):
+        for batch in pq.ParquetFile(path, page_checksum_verification=True).iter_batches(_ROWS_A_BATCH):
             rows = empty_rows(batch.num_rows)
             for name in _TYPES:
                 rows[name] = batch.column(name).to_numpy(zero_copy_only=False)
@@ -159,7 +163,7 @@ def read_batches(path: Path) -> Iterator[Rows]:
                 validate(rows[:whole], str(path), done)
                 done += whole
                 yield rows[:whole]
-    except (pa.ArrowException, OSError) as error:
+    except DAMAGED as error:
         raise TapeError(f"{path}: row {done + 1}: damaged data ({error})") from None
     if left.size or done != meta.rows:
         raise TapeError(f"{path}: row {done + left.size}: {meta.rows} rows of whole messages expected")

@@ -14,6 +14,7 @@ from asmm_daemon.tape.columns import Quality, TapeInfo, empty_rows, repair_local
 from asmm_daemon.tape.loaders.common import (
     Part,
     grid_step,
+    head_of,
     levels,
     min_notional,
     numbers,
@@ -21,8 +22,10 @@ from asmm_daemon.tape.loaders.common import (
     parquet_columns,
     read_parquet,
     split_symbol,
+    texts,
     to_grid,
 )
+from asmm_daemon.tape.parquet import DAMAGED
 from asmm_daemon.tape.snapshots import SnapshotBook
 from asmm_daemon.units import NS_PER_MS, Product
 
@@ -59,24 +62,22 @@ class BinanceDepth:
                 continue
             trades = path.with_name(path.name.replace("lobdeep_", "trades_", 1))
             with_trades = trades != path and trades.is_file()
-            file = open_parquet(path)
-            if file.metadata.num_rows == 0:
-                raise TapeError(f"{path}: row 1: no books")
-            head = next(file.iter_batches(1, columns=["ts_ms", "symbol", "market_type"])).to_pylist()[0]
-            product: Product = "binance" if head["market_type"] == "spot" else "binanceusdm"
-            base, quote = split_symbol(head["symbol"])
+            head = head_of(path, ["ts_ms", "symbol", "market_type"])
+            symbol = texts(head, "symbol", path)[0]
+            product: Product = "binance" if texts(head, "market_type", path)[0] == "spot" else "binanceusdm"
+            base, quote = split_symbol(symbol)
             info = TapeInfo(
-                "binance", product, head["symbol"], base, quote, Decimal(1), Decimal(1),
-                min_notional(product, head["symbol"]),
+                "binance", product, symbol, base, quote, Decimal(1), Decimal(1),
+                min_notional(product, symbol),
             )  # fmt: skip
-            start_ns = int(head["ts_ms"]) * NS_PER_MS
+            start_ns = int(numbers(head, "ts_ms", np.int64, path)[0]) * NS_PER_MS
             found.append(Part(self, info, start_ns, (path, trades) if with_trades else (path,)))
         return found
 
     def grid(self, parts: Sequence[Part]) -> TapeInfo:
         """Tick and lot as the first book shows them."""
         path = parts[0].files[0]
-        table = open_parquet(path).read_row_group(0, columns=list(_SIDES)).slice(0, 20).combine_chunks()
+        table = head_of(path, _SIDES, 20)
         bid, bid_qty, ask, ask_qty = levels(table, _SIDES, path)
         tick = grid_step(np.concatenate([bid.ravel(), ask.ravel()]))
         return replace(
@@ -112,7 +113,7 @@ def _tables(path: Path) -> Iterator[pa.Table]:
     try:
         for batch in file.iter_batches(_BOOKS_A_CHUNK, columns=[*_TIMES, "seq", *_SIDES]):
             yield pa.Table.from_batches([batch])
-    except (pa.ArrowException, OSError) as error:
+    except DAMAGED as error:
         raise TapeError(f"{path}: row 1: damaged data ({error})") from None
 
 
@@ -135,7 +136,7 @@ def _trades(path: Path, info: TapeInfo, quality: Quality) -> Rows:
     table = read_parquet(path, [*_TIMES, "trade_id", "price", "qty", "side"])
     local, exch = (numbers(table, name, np.int64, path) * NS_PER_MS for name in _TIMES)
     price, qty = (numbers(table, name, np.float64, path) for name in ("price", "qty"))
-    names = np.asarray(table["side"].to_pylist(), dtype=object)
+    names = np.asarray(texts(table, "side", path), dtype=object)
     side = np.where(names == "buy", 1, np.where(names == "sell", -1, 0))
     bad = ~(np.isfinite(price) & np.isfinite(qty) & (price > 0) & (qty > 0)) | (side == 0)
     if bad.any():
@@ -145,7 +146,7 @@ def _trades(path: Path, info: TapeInfo, quality: Quality) -> Rows:
     rows["exch_ns"], rows["local_ns"], rows["kind"], rows["last"] = exch, np.maximum(local, exch), TRADE, True
     rows["side"], rows["price"] = side, to_grid(price, info.tick, quality)
     rows["qty"] = np.maximum(to_grid(qty, info.lot, quality), 1)
-    rows["id"] = [int(text) if str(text).isdigit() else -1 for text in table["trade_id"].to_pylist()]
+    rows["id"] = [int(text) if text.isdecimal() else -1 for text in texts(table, "trade_id", path)]
     quality.messages += price.size
     return rows[np.argsort(rows["local_ns"], kind="stable")]
 

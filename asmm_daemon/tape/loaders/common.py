@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from asmm_daemon.errors import TapeError
 from asmm_daemon.events import Rows
 from asmm_daemon.tape.columns import Quality, TapeInfo
+from asmm_daemon.tape.parquet import DAMAGED
 from asmm_daemon.units import Product
 
 MIN_NOTIONAL: dict[tuple[Product, str], Decimal] = {("binanceusdm", "BTCUSDT"): Decimal(100)}
@@ -91,8 +92,19 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     """Opens a Parquet file. Raises TapeError when it is damaged."""
     try:
         return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
+    except DAMAGED as error:
         raise TapeError(f"{path}: row 1: not a readable Parquet file ({error})") from None
+
+
+def head_of(path: Path, columns: Sequence[str], count: int = 1) -> pa.Table:
+    """The first rows of some columns of a Parquet file. Raises TapeError when damaged or empty."""
+    file = open_parquet(path)
+    if file.metadata.num_rows == 0:
+        raise TapeError(f"{path}: row 1: no rows")
+    try:
+        return pa.Table.from_batches([next(file.iter_batches(count, columns=list(columns)))])
+    except (*DAMAGED, StopIteration) as error:
+        raise TapeError(f"{path}: row 1: damaged data ({error})") from None
 
 
 def read_parquet(path: Path, columns: Sequence[str]) -> pa.Table:
@@ -103,7 +115,7 @@ def read_parquet(path: Path, columns: Sequence[str]) -> pa.Table:
         raise TapeError(f"{path}: row 1: column {missing[0]} is missing")
     try:
         return file.read(columns=list(columns)).combine_chunks()
-    except (pa.ArrowException, OSError) as error:
+    except DAMAGED as error:
         raise TapeError(f"{path}: row 1: damaged data ({error})") from None
 
 
@@ -156,6 +168,14 @@ def _first_null(column: pa.ListArray) -> int:
         return int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
     at = int(np.argmax(column.flatten().is_null().to_numpy(zero_copy_only=False)))
     return int(np.searchsorted(column.offsets.to_numpy(), at, side="right")) - 1
+
+
+def texts(table: pa.Table, name: str, path: Path) -> list[str]:
+    """A column of texts. Raises TapeError when one is damaged."""
+    try:
+        return [str(value) for value in table[name].to_pylist()]
+    except UnicodeDecodeError as error:
+        raise TapeError(f"{path}: row 1: {name} is damaged ({error.reason})") from None
 
 
 def grid_step(values: NDArray[np.float64]) -> Decimal:

@@ -13,7 +13,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from asmm_daemon.errors import TapeError
@@ -21,13 +20,14 @@ from asmm_daemon.events import TRADE, Rows
 from asmm_daemon.tape.columns import Quality, TapeInfo, empty_rows, repair_local
 from asmm_daemon.tape.loaders.common import (
     Part,
+    head_of,
     levels,
     min_notional,
     numbers,
-    open_parquet,
     parquet_columns,
     read_parquet,
     split_symbol,
+    texts,
     to_grid,
 )
 from asmm_daemon.tape.snapshots import SnapshotBook
@@ -76,16 +76,13 @@ class StandX:
                 continue
             trades = path.with_name(path.name.replace("orderbook_", "trades_", 1))
             with_trades = trades != path and trades.is_file()
-            file = open_parquet(path)
-            if file.metadata.num_rows == 0:
-                raise TapeError(f"{path}: row 1: no books")
-            head = next(file.iter_batches(1, columns=["timestamp", "symbol"]))
-            symbol = str(head["symbol"][0].as_py())
+            head = head_of(path, ["timestamp", "symbol"])
+            symbol = texts(head, "symbol", path)[0]
             base, quote = split_symbol(symbol)
             info = TapeInfo(
                 "standx", "binanceusdm", symbol, base, quote, TICK, LOT, min_notional("binanceusdm", symbol)
             )
-            start_ns = int(head["timestamp"].cast(pa.int64())[0].as_py())
+            start_ns = int(numbers(head, "timestamp", np.int64, path)[0])
             found.append(Part(self, info, start_ns, (path, trades) if with_trades else (path,)))
         return found
 
