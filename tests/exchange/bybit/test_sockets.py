@@ -219,3 +219,23 @@ def test_disconnection_protection_cancels(running, product, until):
         assert [line["action"] for line in venue.lines("deadman")] == ["arm", "disarm", "arm", "fire"]
         (order,) = venue.call(lambda: venue.exchange.all_orders(venue.exchange.accounts["main"]))
         assert order.why == "deadman"
+
+
+def test_a_cut_link_counts_as_a_disconnection(running, until):
+    """A protected connection whose frames no longer arrive starts the window, though nobody closed it."""
+    with running("bybit-linear", speed=20.0) as venue:
+        venue.wire._state.dcp_window_s["main"] = 3
+
+        async def body():
+            async with aiohttp.ClientSession() as session:
+                guard = Peer(await session.ws_connect(venue.ws_url + "/v5/private"))
+                await guard.login(venue)
+                await guard.ask(op="subscribe", args=["dcp"])
+                trade = Peer(await session.ws_connect(venue.ws_url + "/v5/trade"))
+                await trade.login(venue)
+                await trade.ask(**_request(venue, "order.create", "d", _limit(venue, "90")))
+                venue.call(lambda: setattr(venue.server.hub.connections("dcp")[0], "is_frozen", True))
+                await asyncio.to_thread(until, lambda: venue.lines("cancel"))
+
+        asyncio.run(body())
+        assert [line["action"] for line in venue.lines("deadman")] == ["arm", "fire"]
