@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote_plus
+from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 from asmm_daemon.exchange.binance import errors
 from asmm_daemon.exchange.binance.endpoint import Endpoint, Security
@@ -31,10 +31,16 @@ class Signed:
 
 
 def rest_payloads(query: bytes, body: bytes) -> tuple[bytes, ...]:
-    """The signed payloads of a REST request: query and body without the signature, as sent and decoded."""
+    """What a REST request may have signed: query and body without the signature, as sent.
+
+    Where a client library re-quoted the address after signing, also decoded, and encoded anew.
+    """
     raw = _SIGNATURE.sub(b"", query) + _SIGNATURE.sub(b"", body)
-    plain = unquote_plus(raw.decode("utf-8", "replace")).encode()
-    return (raw,) if plain == raw else (raw, plain)
+    text = raw.decode("utf-8", "replace")
+    plain = unquote_plus(text)
+    if plain == text:
+        return (raw,)
+    return raw, plain.encode(), urlencode(parse_qsl(text, keep_blank_values=True)).encode()
 
 
 class Gate:

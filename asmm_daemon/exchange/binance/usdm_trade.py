@@ -11,7 +11,7 @@ from asmm_daemon.exchange.binance.desk import Desk
 from asmm_daemon.exchange.binance.endpoint import Call
 from asmm_daemon.exchange.binance.errors import ApiError, no_such_order, unknown_order
 from asmm_daemon.exchange.binance.params import Params
-from asmm_daemon.exchange.orders import CancelWhy, OrderRecord
+from asmm_daemon.exchange.orders import CancelWhy, NewOrder, OrderRecord, Reject, Tif, VenueReject
 from asmm_daemon.units import BUY, NS_PER_MS, SELL
 
 RESPONSES = ("ACK", "RESULT")
@@ -53,6 +53,7 @@ class UsdmTrade:
         board = self.desk.board(call.params)
         new = usdm_orders.parse_new(self.desk, call.params, call.now_ms)
         response = tags.response_type(call.params, "ACK", RESPONSES)
+        _fill_or_kill(board, new)
         order = self.desk.exchange.place(call.owner, new, call.origin)
         self._expire_later(call, order)
         if response == "ACK":
@@ -179,6 +180,17 @@ class UsdmTrade:
         limit = call.params.limit(500, 1000)
         trades = history.own_trades(call.owner, board.symbol, call.params, limit)
         return [usdm_orders.own_trade(board, trade) for trade in trades]
+
+
+def _fill_or_kill(board: Board, new: NewOrder) -> None:
+    """Refuses a FOK order that the book cannot fill, before it is recorded anywhere."""
+    if new.tif is not Tif.FOK or new.price is None or new.qty is None:
+        return
+    unit = board.market.instrument
+    lots = unit.floor_lots(new.qty)
+    ticks = unit.floor_ticks(new.price) if new.side > 0 else unit.ceil_ticks(new.price)
+    if board.market.model.available(new.side, ticks, lots) < lots:
+        raise VenueReject(Reject.NO_LIQUIDITY, f"fewer than {new.qty} at {new.price}")
 
 
 def _cancel_list(params: Params) -> list[tuple[int | None, str | None]]:

@@ -2,7 +2,8 @@
 
 import hashlib
 import hmac
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from urllib.parse import urlencode
@@ -84,7 +85,7 @@ class Venue:
 
 
 @asynccontextmanager
-async def serving(product, *, speed=1.0, faults=(), keys=(ApiKey("KEY", "SECRET"),), seed=1):
+async def serving(product, *, speed=1.0, faults=(), keys=None, seed=1):
     """Runs a venue on the synthetic feed."""
     warm_up()
     start_ns = wall_ns()
@@ -96,7 +97,7 @@ async def serving(product, *, speed=1.0, faults=(), keys=(ApiKey("KEY", "SECRET"
         log=log,
         faults=Faults(faults, seed=seed, log=log),
         clock=Clock(speed=speed),
-        keys=KeyRing(keys),
+        keys=KeyRing(keys or [ApiKey("KEY", "SECRET")]),
         seed=seed,
     )
     wire = make_wire(server)
@@ -113,6 +114,6 @@ async def serving(product, *, speed=1.0, faults=(), keys=(ApiKey("KEY", "SECRET"
 
 
 @pytest.fixture
-def venue():
-    """Makes a running venue: `async with venue("binance") as v`."""
+def venue() -> Callable[..., AbstractAsyncContextManager[Venue]]:
+    """A maker of running venues, by product."""
     return serving

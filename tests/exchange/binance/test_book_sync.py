@@ -35,6 +35,7 @@ class Shadow(NullListener):
         self.books = {}
 
     def on_depth(self, market, changes, exch_ns, local_ns):
+        """Keeps the book as it is now."""
         spot = market.instrument.is_spot
         self.books[last_id(market.update_id, spot=spot)] = tuple(
             [(float(p), float(q)) for p, q in levels(self.board, side)] for side in market.depth(20)
