@@ -235,6 +235,11 @@ class Exchange:
         market.tick, market.lot = tick, lot
         self._tell.status(market, self.now_ns)
 
+    def log_books(self) -> None:
+        """Writes every market's public best as it stands, as at a session's start."""
+        for market in self.markets.values():
+            self._tell.log_best(market, self.now_ns)
+
     def settle_funding(self, symbol: str, rate: Decimal) -> None:
         """Settles funding at a rate now, outside its schedule."""
         market = self.market(symbol)

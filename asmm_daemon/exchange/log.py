@@ -29,7 +29,7 @@ class VenueLog:
     """Writes lines to a binary sink; without a sink it only counts them.
 
     `wall_ns` tells the machine's clock. Decimals are written as plain strings; a key whose value is
-    None is left out.
+    None is left out. While `is_muted`, lines do not exist (a session's prehistory).
     """
 
     def __init__(self, sink: IO[bytes] | None, wall_ns: Callable[[], int]) -> None:
@@ -37,11 +37,12 @@ class VenueLog:
         self._wall_ns = wall_ns
         self._lines: list[bytes] = []
         self.seq = 0
+        self.is_muted = False
 
     @property
     def is_kept(self) -> bool:
         """Whether lines go anywhere: costly keys need not be worked out when they do not."""
-        return self._sink is not None
+        return self._sink is not None and not self.is_muted
 
     def write(
         self,
@@ -55,6 +56,8 @@ class VenueLog:
         **keys: Any,
     ) -> None:
         """Adds one line."""
+        if self.is_muted:
+            return
         seq = self.seq
         self.seq += 1
         if self._sink is None:

@@ -16,7 +16,8 @@ class ExchangeOptions:
 
     `feed`: as `feeds.base.make_feed` takes it. `balances`: deposits by asset, in place of the usable
     amount that every asset gets. `maker`, `taker`: fee rates that replace the feed's. `history_s`: venue
-    seconds of feed that are run before the first client, so that trades and candles exist.
+    seconds of feed that are run before the session, so that trades and candles exist (None: 300 for a
+    synthetic feed, none of a recording).
     `die_with_parent`: end when the stdin pipe closes, in a session of its own.
     """
 
@@ -33,7 +34,7 @@ class ExchangeOptions:
     taker: Decimal | None = None
     keys: tuple[ApiKey, ...] = (ApiKey("KEY", "SECRET"),)
     order_latency_ms: float = 0.0
-    history_s: float = 0.0
+    history_s: float | None = None
     die_with_parent: bool = False
     start_ns: int | None = None
 
@@ -59,7 +60,7 @@ def parse(argv: Sequence[str]) -> ExchangeOptions:
     add("--taker", type=_decimal, help="taker fee rate")
     add("--key", type=_key, action="append", default=[], metavar="KEY:SECRET[:ACCOUNT]")
     add("--order-latency-ms", type=_not_negative, default=0.0, help="venue ms from request to engine")
-    add("--history-s", type=_not_negative, default=0.0, help="venue seconds of feed run beforehand")
+    add("--history-s", type=_not_negative, help="venue seconds of feed run beforehand (synthetic: 300)")
     add("--start-ns", type=int, help="venue time at the start; default: now")
     add("--die-with-parent", action="store_true", help="end when standard input closes")
     given = parser.parse_args(argv)

@@ -34,6 +34,7 @@ __all__ = ["ExchangeOptions", "main", "parse", "serve"]
 _BASE_DEPOSITS = {"BTC": Decimal(10), "ETH": Decimal(200)}
 _QUOTE_DEPOSIT = Decimal(100_000)
 _OTHER_DEPOSIT = Decimal(100_000)
+_SYNTHETIC_HISTORY_S = 300.0
 _POLL_S, _LIVE_POLL_S = 0.05, 0.003
 _FIRST_BOOKS_S = 30.0
 
@@ -68,32 +69,39 @@ async def serve(options: ExchangeOptions, stop: asyncio.Event) -> None:
     fixed_ns = options.start_ns
     if _is_live(options) and (options.speed != 1 or fixed_ns is not None):
         raise ConfigError(f"feed {options.feed}: a mirror runs at speed 1 from now, no other")
-    warm_up()
-    start_ns = (wall_ns() if fixed_ns is None else fixed_ns) - int(options.history_s * NS_PER_S)
-    feed = make_feed(options.feed, options.product, start_ns, options.seed, loop=options.loop)
-    log = open_log(options.log, wall_ns)
+    with contextlib.closing(open_log(options.log, wall_ns)) as log:
+        warm_up()
+        start_ns = (wall_ns() if fixed_ns is None else fixed_ns) - int(_history_s(options) * NS_PER_S)
+        feed = make_feed(options.feed, options.product, start_ns, options.seed, loop=options.loop)
+        with contextlib.closing(feed):
+            exchange = _make_exchange(options, feed, log, start_ns)
+            server = _make_server(options, exchange, faults)
+            wire = make_wire(server)
+            await _live_through_history(options, exchange)
+            server.begin(wall_ns() if fixed_ns is None else fixed_ns)
+            _log_start(options, exchange)
+            await _serve(options, server, wire, stop)
+
+
+async def _live_through_history(options: ExchangeOptions, exchange: Exchange) -> None:
+    """What happened before the session; it is not logged."""
+    exchange.log.is_muted = True
+    exchange.advance(wall_ns() if options.start_ns is None else options.start_ns)
+    if _is_live(options):
+        await _first_books(exchange)
+    exchange.log.is_muted = False
+
+
+async def _serve(options: ExchangeOptions, server: Server, wire: Wire, stop: asyncio.Event) -> None:
     try:
-        exchange = _make_exchange(options, feed, log, start_ns)
-        _log_start(options, exchange)
-        server = _make_server(options, exchange, faults)
-        wire = make_wire(server)
-        exchange.advance(wall_ns() if fixed_ns is None else fixed_ns)
-        if _is_live(options):
-            await _first_books(exchange)
-        server.begin(wall_ns() if fixed_ns is None else fixed_ns)
-        admin = Admin(server, wire)
-        try:
-            port = await server.start(wire, options.port, admin.routes)
-        except OSError as error:
-            raise ConfigError(f"port {options.port} cannot be used: {error.strerror}") from error
-        _say_ready(options, exchange, wire, port)
-        await _until(stop, server)
-        await server.stop()
-        if server.failure is not None:
-            raise server.failure
-    finally:
-        feed.close()
-        log.close()
+        port = await server.start(wire, options.port, Admin(server, wire).routes)
+    except OSError as error:
+        raise ConfigError(f"port {options.port} cannot be used: {error.strerror}") from error
+    _say_ready(options, server.exchange, wire, port)
+    await _until(stop, server)
+    await server.stop()
+    if server.failure is not None:
+        raise server.failure
 
 
 def make_wire(server: Server) -> Wire:
@@ -128,6 +136,12 @@ def _make_server(options: ExchangeOptions, exchange: Exchange, faults: Sequence[
         order_latency_ms=options.order_latency_ms,
         poll_s=_LIVE_POLL_S if _is_live(options) else _POLL_S,
     )
+
+
+def _history_s(options: ExchangeOptions) -> float:
+    if options.history_s is not None:
+        return options.history_s
+    return _SYNTHETIC_HISTORY_S if options.feed.startswith("synthetic") else 0.0
 
 
 def _is_live(options: ExchangeOptions) -> bool:
@@ -185,6 +199,7 @@ def _log_start(options: ExchangeOptions, exchange: Exchange) -> None:
         balances={asset: balance.total for asset, balance in account.balances.items()},
         faults_sha256=hashlib.sha256(faults).hexdigest(),
     )
+    exchange.log_books()
 
 
 def _say_ready(options: ExchangeOptions, exchange: Exchange, wire: Wire, port: int) -> None:

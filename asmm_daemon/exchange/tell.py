@@ -157,19 +157,24 @@ class Teller:
 
     def best(self, market: Market, exch_ns: int, local_ns: int) -> None:
         """The public best changed."""
-        if self.log.is_kept:
-            best, unit = market.best, market.instrument
-            self.log.write(
-                "book",
-                exch_ns,
-                sym=unit.symbol,
-                bid=unit.price(best.bid) if best.bid >= 0 else None,
-                bid_qty=unit.qty(best.bid_qty),
-                ask=unit.price(best.ask) if best.ask >= 0 else None,
-                ask_qty=unit.qty(best.ask_qty),
-            )
+        self.log_best(market, exch_ns)
         for listener in self.listeners:
             listener.on_best(market, exch_ns, local_ns)
+
+    def log_best(self, market: Market, t_ns: int) -> None:
+        """Writes the public best."""
+        if not self.log.is_kept:
+            return
+        best, unit = market.best, market.instrument
+        self.log.write(
+            "book",
+            t_ns,
+            sym=unit.symbol,
+            bid=unit.price(best.bid) if best.bid >= 0 else None,
+            bid_qty=unit.qty(best.bid_qty),
+            ask=unit.price(best.ask) if best.ask >= 0 else None,
+            ask_qty=unit.qty(best.ask_qty),
+        )
 
     def mark(self, market: Market, t_ns: int) -> None:
         """The mark price or funding rate was published."""
