@@ -29,7 +29,7 @@ from asmm_daemon.core.inventory import (
 from asmm_daemon.core.market import MarketState, advance, moved
 from asmm_daemon.core.models import clamp_half_spread, model_half_spread, model_shift
 from asmm_daemon.core.params import MAX_LEVELS, RISK_LOTS, Model, Params
-from asmm_daemon.core.quotes import ask_ticks, bid_ticks, level_step, max_lots, min_lots, order_lots
+from asmm_daemon.core.quotes import level_step, live_reach, max_lots, min_lots, order_lots, rounded
 from asmm_daemon.kernels import flat_kernel
 from asmm_daemon.units import NS_PER_S
 
@@ -166,8 +166,11 @@ def _quote(state: MarketState, params: Params, inventory: Inventory, out: Decisi
     p = params[0]
     d = out[0]
     lean = d.skew * d.half_spread
-    bid = bid_ticks((d.reservation - d.half_spread + lean) / p.tick)
-    ask = ask_ticks((d.reservation + d.half_spread + lean) / p.tick)
+    reach = live_reach(params, m.mid, d.half_spread)
+    least = max(d.fee, 0.0) + p.min_edge_bps * 1e-4 * d.m
+    low, high = d.reservation - d.half_spread + lean, d.reservation + d.half_spread + lean
+    bid = rounded(BID, low / p.tick, m.mid, reach, (d.m - least) / p.tick)
+    ask = rounded(ASK, high / p.tick, m.mid, reach, (d.m + least) / p.tick)
     if bid >= m.ask:
         bid = m.ask - 1
         d.clamps |= _TOUCH

@@ -1,7 +1,9 @@
 """From reservation price and half-spread to orders: rounding, non-crossing, levels, sizes.
 
 The one place that rounds: bids down, asks up, to whole ticks; quantities down to whole lots, but never
-below what the venue accepts.
+below what the venue accepts. On a coarse grid a tick may be as much as the half-spread: a quote that is
+out of the reach in which it counts as live by less than a tick goes to the nearer tick, as long as fee
+and edge stay in.
 """
 
 import numpy as np
@@ -11,6 +13,9 @@ from asmm_daemon.kernels import flat_kernel
 
 GRID = 1e-9
 """A price this close to the grid, in ticks, lies on it: float noise does not cost a tick."""
+REACH_BPS = 5.0
+REACH_TICKS = 2.0
+REACH_HALF_SPREADS = 1.5
 
 
 @flat_kernel
@@ -23,6 +28,28 @@ def bid_ticks(price_ticks: float) -> int:
 def ask_ticks(price_ticks: float) -> int:
     """The lowest whole tick at or above a price in ticks."""
     return int(np.ceil(price_ticks - GRID))
+
+
+@flat_kernel
+def live_reach(params: Params, mid_ticks: float, half_spread: float) -> float:
+    """Ticks from the mid within which a quote counts as live: max(5 bps, 2 ticks, 1.5 half-spreads)."""
+    return max(REACH_BPS * 1e-4 * mid_ticks, REACH_TICKS, REACH_HALF_SPREADS * half_spread / params[0].tick)
+
+
+@flat_kernel
+def rounded(side: int, price: float, mid: float, reach: float, dearest: float) -> int:
+    """Whole ticks of a quote, all in ticks.
+
+    Args:
+        side: +1 bid, -1 ask.
+        price: what the model asks for.
+        mid: of the market.
+        reach: from `live_reach`.
+        dearest: the best price at which fee and edge are still in.
+    """
+    ticks = bid_ticks(price) if side > 0 else ask_ticks(price)
+    far = side * (mid - ticks)
+    return ticks + side if far > reach >= far - 1.0 and side * (dearest - ticks) >= 1.0 else ticks
 
 
 @flat_kernel
