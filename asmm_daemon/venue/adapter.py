@@ -42,8 +42,9 @@ _HEARTBEAT_NS = 3 * NS_PER_S
 _RETRY_S = 0.5
 _REST_STRIKES = 2
 _FUNDING_S = 30.0
+_TRADES_S = 10.0
 _CLOCK_S = 300.0
-_CLOCK_STEP_NS = 50 * NS_PER_MS
+_CLOCK_DOUBT_NS = 5 * NS_PER_MS
 _OVERLAP_NS = 60 * NS_PER_S
 
 
@@ -56,6 +57,7 @@ class CcxtVenue:
         self._sink: Sink | None = None
         self._exchange, self._requests, self._dialect = connection(settings, clock)
         self._requests.on_reply = self._replied
+        self._requests.on_key = self._key_told
         self._requests.measure_clock = self._measure_clock
         self._deadman = Deadman(self._dialect, clock, settings)
         self._executor = Executor(self._dialect, clock, settings, self._emit, self._expect)
@@ -65,6 +67,7 @@ class CcxtVenue:
         self._up: dict[tuple[int | None, Channel], bool] = {}
         self._rest_proof_ns = 0
         self._rest_failures = 0
+        self._key_refusal = ""
         self._since_ns: dict[int, int] = {}
         self._paid_ns: dict[int, int] = {}
         self._killer = KillSwitch(settings, clock)
@@ -104,6 +107,18 @@ class CcxtVenue:
             self._note_channel(event)
         if self._sink is not None:
             self._sink(event)
+
+    def _key_told(self, refusal: str) -> None:
+        """A refused key makes the private channel worthless, however its socket fares."""
+        if bool(refusal) == bool(self._key_refusal):
+            return
+        self._key_refusal = refusal
+        now_ns = self._clock.now_ns()
+        if refusal:
+            reason = f"the venue refuses our key: {refusal}"
+            self._emit(ChannelEvent(now_ns, None, Channel.PRIVATE, False, reason))
+        elif self._private is not None and self._private.up:
+            self._emit(ChannelEvent(now_ns, None, Channel.PRIVATE, True, "the key is taken again"))
 
     def _note_channel(self, event: ChannelEvent) -> None:
         self._up[event.m, event.channel] = event.up
@@ -155,7 +170,8 @@ class CcxtVenue:
             error_ns = server_ms * NS_PER_MS + NS_PER_MS // 2 + half_ns - self._clock.now_ns()
             if best is None or took_s < best[0]:
                 best = (took_s, error_ns)
-        if best is not None and abs(best[1]) > _CLOCK_STEP_NS // 10:
+        doubt_ns = _CLOCK_DOUBT_NS + (best[0] / 2 * NS_PER_S if best is not None else 0.0)
+        if best is not None and abs(best[1]) > doubt_ns * max(self._clock.speed, 1.0):
             self._clock.set(self._clock.now_ns() + best[1])
 
     async def run(self, sink: Sink, stop: asyncio.Event) -> None:
@@ -173,6 +189,7 @@ class CcxtVenue:
             self._private.keep_key(pace),
             self._heartbeat(pace),
             self._funding(pace),
+            self._trades(pace),
             self._keep_clock(pace),
             self._deadman.run(pace, self._alive),
         ]
@@ -213,6 +230,15 @@ class CcxtVenue:
                 except (Refused, *MALFORMED):
                     continue
             await pace.sleep(_FUNDING_S)
+
+    async def _trades(self, pace: Pace) -> None:
+        """A trade stream can die alone; a market without trades is asked about."""
+        while await pace.sleep(_TRADES_S):
+            for stream in self._streams:
+                try:
+                    await stream.check_trades()
+                except (Refused, *MALFORMED):
+                    continue
 
     async def _keep_clock(self, pace: Pace) -> None:
         while await pace.sleep(_CLOCK_S):

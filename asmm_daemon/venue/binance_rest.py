@@ -225,6 +225,12 @@ class BinanceRest:
         body = await self._get(self._public, "TickerBookTicker", params, 2, Priority.QUERY)
         return Top(*(Decimal(body[k]) for k in ("bidPrice", "bidQty", "askPrice", "askQty")))
 
+    async def last_trade_ns(self, m: int) -> int:
+        """Venue time of the newest public trade; 0 when there was none."""
+        params = {"symbol": self.instruments[m].symbol, "limit": 1}
+        rows = await self._get(self._public, "Trades", params, 5 if self._futures else 25)
+        return int(rows[-1]["time"]) * NS_PER_MS if rows else 0
+
     async def depth(self, m: int) -> Any:
         """A book snapshot of 1,000 levels a side."""
         params = {"symbol": self.instruments[m].symbol, "limit": 1000}

@@ -100,13 +100,13 @@ class BybitBook:
         self.last_id = -1
 
     def message(self, message: dict[str, Any], local_ns: int) -> Rows | None:
-        """Rows of a snapshot or delta; None for a delta before the first snapshot."""
+        """Rows of a snapshot or delta; None for a delta before the first snapshot or seen before."""
         data = message["data"]
         update_id = data["u"]
         exch_ns = int(message.get("cts") or message["ts"]) * NS_PER_MS
         if message["type"] == "snapshot":
             rows = self._maker.snapshot(data["b"], data["a"], exch_ns, local_ns, update_id)
-        elif not self.synced:
+        elif not self.synced or update_id <= self.last_id:
             return None
         elif update_id != self.last_id + 1:
             raise SequenceGap(f"update {update_id} after {self.last_id}")

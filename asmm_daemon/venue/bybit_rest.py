@@ -231,6 +231,12 @@ class BybitRest:
         row = await self._ticker(m, Priority.QUERY)
         return Top(*(Decimal(row[k]) for k in ("bid1Price", "bid1Size", "ask1Price", "ask1Size")))
 
+    async def last_trade_ns(self, m: int) -> int:
+        """Venue time of the newest public trade; 0 when there was none."""
+        params = {"symbol": self.instruments[m].symbol, "limit": 1}
+        rows = (await self._get("publicGetV5MarketRecentTrade", params))["list"]
+        return int(rows[0]["time"]) * NS_PER_MS if rows else 0
+
     async def depth(self, m: int) -> Any:
         """A book snapshot; the stream brings its own, so this serves comparisons only."""
         return await self._get(

@@ -101,6 +101,9 @@ class Dialect(Protocol):
     async def top(self, m: int) -> Top:
         """The best prices now."""
 
+    async def last_trade_ns(self, m: int) -> int:
+        """Venue time of the newest public trade; 0 when there was none."""
+
     async def depth(self, m: int) -> Any:
         """A book snapshot's raw body."""
 

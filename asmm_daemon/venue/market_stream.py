@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from asmm_daemon.clock import Clock
-from asmm_daemon.events import Channel, ChannelEvent, MarketData, Proof, Rows
+from asmm_daemon.events import TRADE, Channel, ChannelEvent, MarketData, Proof, Rows
 from asmm_daemon.units import NS_PER_S
 from asmm_daemon.venue.books import SequenceGap
 from asmm_daemon.venue.dialect import Dialect, Top
@@ -20,6 +20,10 @@ from asmm_daemon.venue.top import TopOfBook
 _ACK_S = 5.0
 _JOIN_TRIES = 8
 _MIN_DIAL_S = 3.0
+_STUCK_S = 0.5
+_STUCK_REAL_S = 0.1
+_TRADE_SILENCE_NS = 30 * NS_PER_S
+_TRADE_GRACE_NS = 2 * NS_PER_S
 
 
 class MarketStream:
@@ -39,8 +43,10 @@ class MarketStream:
         self._top = TopOfBook()
         self._link: Link | None = None
         self._wake = asyncio.Event()
-        self._mismatches = 0
+        self._differs_ns = 0
         self._proved_ns = 0
+        self._asking = False
+        self._last_trade_ns = 0
         self.up = False
         self.last_ns = 0
         """When the socket last brought market data."""
@@ -55,7 +61,8 @@ class MarketStream:
                 reason = "stopping"
             except LinkLost as error:
                 reason = str(error)
-            self._down(reason)
+            if not pace.stop.is_set():
+                self._down(reason)
             if self._clock.now_ns() - started_ns > 10 * NS_PER_S:
                 pauses = backoff()
             await pace.sleep(next(pauses))
@@ -64,7 +71,7 @@ class MarketStream:
 
     async def _session(self, pace: Pace) -> None:
         self._reader.reset()
-        self._mismatches = 0
+        self._differs_ns = 0
         self._wake.clear()
         wanted = self._dialect.subscription(self._m)
         self._link = Link(self._exchange, wanted.url, self._tap)
@@ -100,10 +107,13 @@ class MarketStream:
 
     def _emit(self, now_ns: int, rows: Rows) -> None:
         self.last_ns = now_ns
+        if rows["kind"][-1] == TRADE:
+            self._last_trade_ns = int(rows["exch_ns"][-1])
         self._top.apply(rows)
         self._sink(MarketData(now_ns, self._m, rows))
         if not self.up and self._reader.synced:
             self.up = True
+            self._last_trade_ns = max(self._last_trade_ns, now_ns)
             for channel in (Channel.BOOK, Channel.TRADES):
                 self._sink(ChannelEvent(now_ns, self._m, channel, True, "subscribed"))
 
@@ -161,23 +171,40 @@ class MarketStream:
             self._sink(Proof(now_ns, self._m, Channel.BOOK))
 
     async def prove_by_rest(self) -> None:
-        """Asks for the top of book; equal to ours it is a proof, twice different the socket is stuck."""
-        if not self.up:
+        """Asks for the top of book; equal to ours it is a proof, different for long the socket is stuck."""
+        if not self.up or self._asking:
             return
+        self._asking = True
         asked_ns = self._clock.now_ns()
         try:
             top = await self._dialect.top(self._m)
         except (Refused, *MALFORMED):
             return
+        finally:
+            self._asking = False
         if not self.up:
             return
         if self._top.equals(self._dialect.instruments[self._m], top):
-            self._mismatches = 0
+            self._differs_ns = 0
             self._sink(Proof(self._clock.now_ns(), self._m, Channel.BOOK))
         elif self.last_ns < asked_ns:
             self._differs(top)
 
+    async def check_trades(self) -> None:
+        """When no trade has come for long, asks whether there was one that should have."""
+        now_ns = self._clock.now_ns()
+        if not self.up or now_ns - self._last_trade_ns < _TRADE_SILENCE_NS:
+            return
+        newest_ns = await self._dialect.last_trade_ns(self._m)
+        missed = self._last_trade_ns + NS_PER_S < newest_ns < now_ns - _TRADE_GRACE_NS
+        if missed and self.up and self._link is not None:
+            self._link.drop("trades are made that the stream does not bring")
+
     def _differs(self, top: Top) -> None:
-        self._mismatches += 1
-        if self._mismatches >= 2 and self._link is not None:
+        """The venue's top is not ours and nothing has come since we asked."""
+        now_ns = self._clock.now_ns()
+        if not self._differs_ns or self.last_ns > self._differs_ns:
+            self._differs_ns = now_ns
+        stuck_ns = int(max(_STUCK_S, _STUCK_REAL_S * self._clock.speed) * NS_PER_S)
+        if now_ns - self._differs_ns >= stuck_ns and self._link is not None:
             self._link.drop(f"the stream stands still while the venue's top is {top.bid}/{top.ask}")

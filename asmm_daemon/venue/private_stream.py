@@ -17,6 +17,7 @@ from asmm_daemon.venue.stream_client import MALFORMED
 
 _ACK_S = 5.0
 _PING_S = 5.0
+_ANSWER_S = 15.0
 _EVENT_S = 5.0
 _MIN_DIAL_S = 3.0
 _MIN_REAL_S = 1.0
@@ -40,6 +41,7 @@ class PrivateStream:
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._expected: dict[str, int] = {}
         self._proved_ns = 0
+        self._heard_ns = 0
         self.up = False
 
     async def run(self, pace: Pace) -> None:
@@ -55,7 +57,7 @@ class PrivateStream:
             except (Refused, *MALFORMED) as error:
                 reason = f"cannot subscribe: {error}"
                 self._drop(reason)
-            self._down(reason)
+            self._down(reason, stopping=pace.stop.is_set())
             if self._clock.now_ns() - started_ns > 10 * NS_PER_S:
                 pauses = backoff()
             await pace.sleep(next(pauses))
@@ -93,6 +95,7 @@ class PrivateStream:
             self._wake.clear()
             await link.wait(self._clock.real_s(_PING_S), self._wake, pace.stop)
             self._check_expected()
+            self._check_answers()
 
     async def _subscribe(self, link: Link, frames: Sequence[dict[str, Any]]) -> None:
         for frame in frames:
@@ -139,8 +142,14 @@ class PrivateStream:
         if late:
             self._drop(f"the event of order {late[0]} never came")
 
+    def _check_answers(self) -> None:
+        """Pings in venue time that nothing answers mean a half-open connection."""
+        limit_ns = int(max(_ANSWER_S, _MIN_REAL_S * 2 * self._clock.speed) * NS_PER_S)
+        if self._clock.now_ns() - self._heard_ns > limit_ns:
+            self._drop("pings are not answered")
+
     def _prove(self) -> None:
-        now_ns = self._clock.now_ns()
+        now_ns = self._heard_ns = self._clock.now_ns()
         if self.up and now_ns - self._proved_ns > NS_PER_S // 2:
             self._proved_ns = now_ns
             self._sink(Proof(now_ns, None, Channel.PRIVATE))
@@ -149,7 +158,8 @@ class PrivateStream:
         if self._link is not None:
             self._link.drop(reason)
 
-    def _down(self, reason: str) -> None:
-        if self.up:
-            self.up = False
+    def _down(self, reason: str, *, stopping: bool) -> None:
+        """Says once that the stream is gone; at a stop nobody asks any more."""
+        if self.up and not stopping:
             self._sink(ChannelEvent(self._clock.now_ns(), None, Channel.PRIVATE, False, reason))
+        self.up = False

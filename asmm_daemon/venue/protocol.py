@@ -40,8 +40,6 @@ class VenueSettings:
     timeout_s: float = 4.0
     recv_window_ms: int = 5000
     keepalive_s: float = 10.0
-    redial_after_s: float = 15.0
-    """A subscribed market-data socket silent for longer is dialled anew (twice that for a quiet market)."""
     listen_key_every_s: float = 1200.0
     deadman_window_s: float = 25.0
     deadman_every_s: float = 8.0

@@ -33,6 +33,8 @@ class Requests:
         self.product = product
         self.last_reply_ns = 0
         self.on_reply: Callable[[], None] | None = None
+        self.on_key: Callable[[str], None] | None = None
+        """Told why the venue refuses our key, and '' once a signed request succeeds again."""
         self._retry_after_s: float | None = None
         self._resync: asyncio.Task[None] | None = None
         self.measure_clock: Callable[[], Any] | None = None
@@ -80,7 +82,10 @@ class Requests:
                 failure = Failure(False, Cause.OTHER, type(error).__name__, str(error))
             if failure is None:
                 self._answered()
+                self._note_key(method, "")
                 return reply
+            if failure.cause is Cause.AUTH:
+                self._note_key(method, failure.message)
             if failure.certain and failure.code != "connect":
                 self._answered()
             tries -= 1
@@ -98,6 +103,10 @@ class Requests:
         self.last_reply_ns = self.clock.now_ns()
         if self.on_reply is not None:
             self.on_reply()
+
+    def _note_key(self, method: str, refusal: str) -> None:
+        if self.on_key is not None and "rivate" in method:
+            self.on_key(refusal)
 
     async def resync(self) -> None:
         """Measures the venue's clock again; many callers share one measurement."""

@@ -138,7 +138,7 @@ def test_a_dropped_socket_is_said_and_redialled():
 
 
 def test_a_quiet_market_is_proven_by_rest_and_a_stuck_stream_is_redialled():
-    """Equal tops are a proof; two different answers with no event between mean a stuck stream."""
+    """Equal tops are a proof; other tops for half a second with no event between mean a stuck stream."""
 
     async def scenario():
         fake = FakeVenue()
@@ -148,7 +148,8 @@ def test_a_quiet_market_is_proven_by_rest_and_a_stuck_stream_is_redialled():
             fake.top = ("101.0", "101.1")
             await venue.execute(ProveBook(0))
             assert not downs(sink, Channel.BOOK)
-            await venue.execute(ProveBook(0))
+            while not downs(sink, Channel.BOOK):
+                await venue.execute(ProveBook(0))
             await sink.until(lambda s: len(ups(s, Channel.BOOK)) == 2)
             assert "stands still" in downs(sink, Channel.BOOK)[0].reason
 

@@ -59,27 +59,28 @@ def test_an_order_lives_from_create_to_cancel(exchange):
             venue, sink = s.venue, s.sink
             bid, ask = s.best()
             resting, crossing, taking = cid(), cid(), cid()
-            await venue.execute(Place(0, resting, 1, 0, bid - 500, lots(venue), False, "PO"))
+            low, lower, high = bid - bid // 100, bid - bid // 90, ask + ask // 200
+            await venue.execute(Place(0, resting, 1, 0, low, lots(venue), False, "PO"))
             await sink.until(lambda k: known(k, resting, OrderStatus.OPEN))
             oid = sink.of(Accepted)[0].oid
-            await venue.execute(Amend(0, resting, oid, 1, bid - 600, 2 * lots(venue)))
+            await venue.execute(Amend(0, resting, oid, 1, lower, 2 * lots(venue)))
             if venue.capabilities.amend:
                 assert (sink.of(AmendAccepted)[0].price, sink.of(AmendAccepted)[0].qty) == (
-                    bid - 600,
+                    lower,
                     2 * lots(venue),
                 )
-                await sink.until(lambda k: last(k, resting).price == bid - 600)
+                await sink.until(lambda k: last(k, resting).price == lower)
             else:
                 assert sink.of(Rejected)[0].code == "unsupported"
             await venue.execute(Query(0, resting, ""))
             assert last(sink, resting).source == "rest"
-            await venue.execute(Place(0, crossing, 1, 0, ask + 200, lots(venue), False, "PO"))
+            await venue.execute(Place(0, crossing, 1, 0, high, lots(venue), False, "PO"))
             refused = [e for e in sink.of(Rejected) if e.cid == crossing]
             if refused:
                 assert refused[0].cause is Cause.POST_ONLY
             else:
                 await sink.until(lambda k: known(k, crossing, OrderStatus.REJECTED))
-            await venue.execute(Place(0, taking, 1, 0, ask + 200, lots(venue), False, "IOC"))
+            await venue.execute(Place(0, taking, 1, 0, high, lots(venue), False, "IOC"))
             await sink.until(lambda k: known(k, taking, OrderStatus.FILLED))
             fills = {(f.tid, f.qty, f.fee) for f in sink.of(FillEvent) if f.cid == taking}
             await venue.execute(Cancel(0, resting, oid))
@@ -128,10 +129,11 @@ def test_the_kill_path_leaves_nothing_of_ours(exchange):
     async def scenario():
         async with session(exchange) as s:
             bid, ask = s.best()
-            for i, (side, price) in enumerate([(1, bid - 500), (1, bid - 600), (-1, ask + 500)]):
+            low, high = bid - bid // 100, ask + ask // 100
+            for i, (side, price) in enumerate([(1, low), (1, low - 100), (-1, high)]):
                 await s.venue.execute(Place(0, cid(), side, i, price, lots(s.venue), False, "PO"))
             foreign = cid("other")
-            await s.venue.execute(Place(0, foreign, 1, 0, bid - 700, lots(s.venue), False, "PO"))
+            await s.venue.execute(Place(0, foreign, 1, 0, low - 200, lots(s.venue), False, "PO"))
             assert len((await s.venue.snapshot(0)).orders) == 3
             assert await s.venue.kill()
             assert not (await s.venue.snapshot(0)).orders
@@ -154,7 +156,7 @@ def test_a_create_accepted_under_a_5xx_is_found_and_cancelled(exchange):
                 arg={"status": 503, "code": "-1007"},
             )
             lost = cid()
-            await s.venue.execute(Place(0, lost, 1, 0, s.best()[0] - 500, lots(s.venue), False, "PO"))
+            await s.venue.execute(Place(0, lost, 1, 0, s.best()[0] * 99 // 100, lots(s.venue), False, "PO"))
             assert s.sink.of(Unknown)[0].cid == lost
             await s.venue.execute(Query(0, lost, ""))
             assert last(s.sink, lost).status is OrderStatus.OPEN
@@ -209,7 +211,7 @@ def test_a_closed_private_stream_comes_back(exchange):
             await s.sink.until(lambda _: s.count(Channel.PRIVATE, up=True) == 2)
             await s.sink.until(lambda _: s.count(Channel.BOOK, up=True) >= 1)
             told = cid()
-            await s.venue.execute(Place(0, told, 1, 0, s.best()[0] - 500, lots(s.venue), False, "PO"))
+            await s.venue.execute(Place(0, told, 1, 0, s.best()[0] * 99 // 100, lots(s.venue), False, "PO"))
             await s.sink.until(lambda k: known(k, told, OrderStatus.OPEN))
 
     asyncio.run(scenario())
