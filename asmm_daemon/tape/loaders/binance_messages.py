@@ -25,6 +25,7 @@ NOT_TIMED = -1
 Head = tuple[int, int, int, int]
 """Message number, local_ns, exch_ms and line of a part."""
 _KEPT_DIFFS = 512
+_LAST_MS = 9_000_000_000_000
 _PATIENCE = 1000
 """Messages without a snapshot or a bookTicker after which diffs alone make the book known."""
 
@@ -46,6 +47,8 @@ class Batch:
     def add(self, head: Head, kind: int, uid: int, bids: list[Any], asks: list[Any]) -> None:
         """Appends a part; `head` is message number, local_ns, exch_ms and line."""
         message, local_ns, exch_ms, line = head
+        if type(exch_ms) is not int or exch_ms > _LAST_MS or type(uid) is not int or uid > 2**62:
+            raise ValueError(f"time {exch_ms!r} or id {uid!r} out of range")
         self.message.append(message)
         self.local_ns.append(local_ns)
         self.exch_ms.append(exch_ms)
@@ -83,7 +86,9 @@ class Decoder:
     def decode(self, line: bytes, line_no: int, batch: Batch) -> None:
         """Appends a line's message to the batch. Raises one of MALFORMED."""
         stamp, _, body = line.partition(b" ")
-        local_ns = int(stamp) * (1000 if len(stamp) <= 16 else 1)
+        if not 16 <= len(stamp) <= 19:
+            raise ValueError(f"receive time {stamp[:30]!r} is not in micro- or nanoseconds")
+        local_ns = int(stamp) * (1000 if len(stamp) == 16 else 1)
         message = orjson.loads(body)
         data = message.get("data", message)
         event = data.get("e")

@@ -207,7 +207,13 @@ def test_symbols_of_one_file_are_kept_apart(tmp_path):
     [
         (b'1700000000050000 {"e":"depthUpdate"\n', "not a JSON object"),
         (b"1700000000050000 [1]\n", "not a Binance message"),
-        (b"xyz {}\n", "not a Binance message"),
+        (b"xyz {}\n", "receive time"),
+        (b"9999999999999999999999 {}\n", "receive time"),
+        (b'1700000000050000 {"e":"trade","s":"AAAUSDT","t":"x","p":"1","q":"1","T":1,"m":true}\n', "id 'x'"),
+        (
+            b'1700000000050000 {"e":"trade","s":"AAAUSDT","t":1,"p":"1","q":"1","T":"1","m":true}\n',
+            "time '1'",
+        ),
         (b'1700000000050000 {"e":"trade","s":"AAAUSDT","p":"1.0"}\n', "has no 'T'"),
         (b'1700000000050000 {"u":105,"s":"AAAUSDT","b":"x","B":"1","a":"2","A":"1"}\n', "could not convert"),
         (b'1700000000050000 {"u":105,"s":"AAAUSDT","b":"nan","B":"1","a":"2","A":"1"}\n', "price nan"),
