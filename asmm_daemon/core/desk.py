@@ -129,6 +129,8 @@ class Desk:
         self.refused = False
         """Whether a wanted quote could not be sent: it is decided anew soon."""
         self.decided_ns = 0
+        self.decided_off: frozenset[Side] = frozenset()
+        """Sides that were off at the last decision."""
         self.latency_s = 0.0
         self.reduced_ns: int | None = None
         self.swept_ns = 0

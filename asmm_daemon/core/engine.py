@@ -277,7 +277,7 @@ class Engine:
         desk = self._desks[event.m]
         if self._reconciler.take(desk, event):
             self._after_fills(desk)
-        self._supervisor.follow(desk)
+        self._supervisor.watch(desk)
         self._settle(desk)
 
     def _on_cycle(self, event: CycleTick) -> None:

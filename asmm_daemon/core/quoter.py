@@ -59,7 +59,7 @@ class Quoter:
         """On the watchdog's beat: starts quoting where nothing is wanted, retries what was refused."""
         if not self.may_quote(desk):
             return
-        if not desk.quoting:
+        if not desk.quoting or desk.sides_off().keys() != desk.decided_off:
             self.requote(desk, "state")
         elif desk.refused:
             self.requote(desk, "retry")
@@ -84,7 +84,7 @@ class Quoter:
             desk.market, desk.params, desk.inventory, action.gamma, action.skew, now, desk.decision
         )
         desk.quoting = bool(wanted) and desk.book_current(now)
-        desk.decided_ns = now
+        desk.decided_ns, desk.decided_off = now, frozenset(desk.sides_off())
         lines = self.trader.sync(desk)
         desk.refused = any(line.action not in SENT for line in lines)
         self._explain(desk, trigger, lines)
