@@ -208,7 +208,7 @@ class _Session:
         """Validates the whole file, then swaps; raises and changes nothing otherwise."""
         fresh = configuration.load(self.options.path, self.options.overrides)
         changes = configuration.difference(self.settings, fresh)
-        fixed = [name for name in changes if name.startswith(_FIXED)]
+        fixed = [name for name in changes if name.startswith(_FIXED) or name.endswith(".symbol")]
         if fixed:
             raise ConfigError(f"{', '.join(fixed)}: cannot change while running; restart the daemon")
         policies, model_sha256 = load_policies(fresh)
