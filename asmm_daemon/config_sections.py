@@ -91,7 +91,7 @@ class Quoting(Section):
     normal_halflife_s: Positive = 14_400.0
     kappa_halflife_s: Positive = 3600.0
     slow_halflife_s: Positive = 86_400.0
-    kappa_prior_orders: Positive = 20.0
+    kappa_prior_orders: Positive = 5.0
     vol_high_ratio: Positive = 3.0
     vol_high_factor: Annotated[float, Field(ge=1)] = 2.0
     vol_extreme_ratio: Positive = 5.0

@@ -58,7 +58,7 @@ class QuoteParams:
     min_edge_bps: float = 0.0
     """Edge asked for on top of the model's half-spread."""
     min_half_spread_bps: float = 0.0
-    max_half_spread_bps: float = 100.0
+    max_half_spread_bps: float = 200.0
     constant_half_spread_bps: float = 5.0
     """Half-spread of the two constant-spread baselines, before fee and edge."""
     linear_skew: float = 1.0
