@@ -95,7 +95,7 @@ class Calls:
         except VenueReject as reject:
             response = self.wire.rejected(reject, request.path).response()
         except web.HTTPException as error:
-            response = error
+            response = web.Response(status=error.status, text=error.text)
         lost = fault is not None and await self._is_lost(fault)
         answered(response.status, _code(response), response.get(USED_WEIGHT), delivered=not lost)
         return self._replaced(request, fault) if fault is not None and lost else response

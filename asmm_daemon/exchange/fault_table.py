@@ -18,7 +18,7 @@
 
 `stream` means public streams, `event` private ones. A fault acts from `at_s` for `for_s` venue seconds
 (null: once, on the first match), again every `every` seconds, each time with probability `p`. `match`
-holds shell patterns; one without a wildcard matches anywhere in a name, and at the end of a path.
+holds shell patterns; a plain word matches anywhere in a name (in any case), and at the end of a path.
 """
 
 from collections.abc import Mapping
@@ -70,7 +70,10 @@ class Fault:
 
     def fits_name(self, name: str) -> bool:
         """Whether it is meant for a stream or connection."""
-        return self.name is None or self.name in name or fnmatchcase(name, self.name)
+        if self.name is None:
+            return True
+        pattern, name = self.name.lower(), name.lower()
+        return pattern in name or fnmatchcase(name, pattern)
 
     def as_json(self) -> dict[str, Any]:
         """What the admin endpoint shows."""

@@ -72,7 +72,8 @@ class Faults:
     def link_down(self, t_ns: int) -> bool:
         """Whether a connection fault refuses all that is new."""
         faults = self._by_target.get("connection", ())
-        return any(f.do == "drop" and self._strikes(f, t_ns, "link") for f in faults)
+        lasting = (f for f in faults if f.do == "drop" and f.for_s is not None)
+        return any(self._strikes(fault, t_ns, "link") for fault in lasting)
 
     def on_connections(self, t_ns: int) -> Iterator[Fault]:
         """Connection faults that are in force and have not yet been carried out in this period."""

@@ -43,7 +43,8 @@ class Funds:
             return
         else:
             asset = unit.quote
-            need = self._more_margin(account, market, new.side, unit.qty(terms.lots), terms.price)
+            worth = unit.qty(terms.lots) * (terms.price or market.mark)
+            need = self._more_margin(account, market, new.side, worth)
             have = self.available(account, asset) if need > 0 else ZERO
         if need > have:
             raise VenueReject(Reject.BALANCE, f"needs {need} {asset}, has {have}")
@@ -62,7 +63,7 @@ class Funds:
         else:
             asset = unit.quote
             worth = price * unit.qty(left) - order.price * unit.qty(order.left)
-            need = self._more_margin(account, market, order.side, worth / market.mark, market.mark)
+            need = self._more_margin(account, market, order.side, worth)
             have = self.available(account, asset) if need > 0 else ZERO
         if need > max(have, ZERO):
             raise VenueReject(Reject.BALANCE, f"needs {need} {asset}, has {have}")
@@ -90,11 +91,8 @@ class Funds:
             return qty
         return price * qty if order.kind is OrderType.LIMIT else worth
 
-    def _more_margin(
-        self, account: Account, market: Market, side: int, qty: Decimal, price: Decimal
-    ) -> Decimal:
-        """How much an order (or its growth) adds to the market's initial margin."""
+    def _more_margin(self, account: Account, market: Market, side: int, worth: Decimal) -> Decimal:
+        """How much an order (or its growth) of some worth adds to the market's initial margin."""
         orders = self._store.open(account.name, market.symbol)
         before = symbol_margin(account, market, orders, self._rules)
-        added = qty * (price or market.mark)
-        return symbol_margin(account, market, orders, self._rules, {side: added}) - before
+        return symbol_margin(account, market, orders, self._rules, {side: worth}) - before

@@ -88,9 +88,10 @@ class Upkeep:
             return
         exchange.cancel_all(account, None, ENGINE, CancelWhy.LIQUIDATION)
         for position in list(account.positions.values()):
-            if position.qty:
+            market = exchange.markets[position.symbol]
+            if position.qty and market.is_trading and market.mid is not None:
                 side = SELL if position.qty > 0 else BUY
-                order = NewOrder(
-                    position.symbol, side, OrderType.MARKET, Tif.IOC, abs(position.qty), reduce_only=True
-                )
+                unit = market.instrument
+                qty = min(abs(position.qty), unit.qty(unit.max_qty))
+                order = NewOrder(unit.symbol, side, OrderType.MARKET, Tif.IOC, qty, reduce_only=True)
                 exchange.place(account, order)
