@@ -24,6 +24,7 @@ _STUCK_S = 0.5
 _STUCK_REAL_S = 0.1
 _TRADE_SILENCE_NS = 30 * NS_PER_S
 _TRADE_GRACE_NS = 2 * NS_PER_S
+_TRADE_MARGIN_NS = NS_PER_S
 
 
 class MarketStream:
@@ -196,7 +197,7 @@ class MarketStream:
         if not self.up or now_ns - self._last_trade_ns < _TRADE_SILENCE_NS:
             return
         newest_ns = await self._dialect.last_trade_ns(self._m)
-        missed = self._last_trade_ns + NS_PER_S < newest_ns < now_ns - _TRADE_GRACE_NS
+        missed = self._last_trade_ns + _TRADE_MARGIN_NS < newest_ns < now_ns - _TRADE_GRACE_NS
         if missed and self.up and self._link is not None:
             self._link.drop("trades are made that the stream does not bring")
 

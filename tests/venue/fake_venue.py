@@ -73,7 +73,7 @@ class FakeVenue:
 
     async def _private(self, request):
         self.asked["private", request.query["listenKey"]] += 1
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(autoping=self.pong)
         await socket.prepare(request)
         self.private.append(socket)
         async for _ in socket:

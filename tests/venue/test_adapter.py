@@ -1,6 +1,7 @@
 """The adapter against a scripted server: every guard, one by one."""
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -412,6 +413,61 @@ def test_an_unknown_symbol_and_an_unreachable_venue_are_one_clear_sentence():
         with pytest.raises(VenueError, match="cannot connect"):
             await venue.connect()
         await venue.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_refused_key_takes_the_private_channel_down():
+    """Its socket may live on; what it brings could not be acted upon."""
+
+    async def refuse(_form):
+        return web.json_response({"code": -2015, "msg": "Invalid API-key, IP, or permissions"}, status=401)
+
+    async def scenario():
+        fake = FakeVenue()
+        fake.replies["GET", "/fapi/v1/openOrders"] = [refuse]
+        async with running(fake) as (venue, sink):
+            with pytest.raises(VenueError, match="Invalid API-key"):
+                await venue.snapshot(0)
+            assert "refuses our key" in downs(sink, Channel.PRIVATE)[0].reason
+            await venue.snapshot(0)
+            assert len(ups(sink, Channel.PRIVATE)) == 2
+
+    asyncio.run(scenario())
+
+
+def test_unanswered_pings_end_a_half_open_private_stream(monkeypatch):
+    """In venue time, long before ccxt's own keep-alive would notice at ten-fold speed."""
+    monkeypatch.setattr("asmm_daemon.venue.private_stream._ANSWER_S", 0.2)
+    monkeypatch.setattr("asmm_daemon.venue.private_stream._MIN_REAL_S", 0.1)
+    monkeypatch.setattr("asmm_daemon.venue.private_stream._PING_S", 0.1)
+
+    async def scenario():
+        fake = FakeVenue()
+        fake.pong = False
+        async with running(fake) as (_, sink):
+            await sink.until(lambda s: downs(s, Channel.PRIVATE))
+            assert "pings" in downs(sink, Channel.PRIVATE)[0].reason
+
+    asyncio.run(scenario())
+
+
+def test_a_dead_trade_stream_is_found_out(monkeypatch):
+    """The book goes on, trades are made, none arrive: the socket is dialled anew."""
+    monkeypatch.setattr("asmm_daemon.venue.market_stream._TRADE_SILENCE_NS", 0)
+    monkeypatch.setattr("asmm_daemon.venue.market_stream._TRADE_GRACE_NS", 0)
+    monkeypatch.setattr("asmm_daemon.venue.market_stream._TRADE_MARGIN_NS", 0)
+    monkeypatch.setattr("asmm_daemon.venue.adapter._TRADES_S", 0.1)
+
+    async def traded(_form):
+        return web.json_response([{"id": 1, "time": int(time.time() * 1000) - 1}])
+
+    async def scenario():
+        fake = FakeVenue()
+        fake.replies["GET", "/fapi/v1/trades"] = [traded] * 100
+        async with running(fake) as (_, sink):
+            await sink.until(lambda s: downs(s, Channel.BOOK))
+            assert "trades" in downs(sink, Channel.BOOK)[0].reason
 
     asyncio.run(scenario())
 
