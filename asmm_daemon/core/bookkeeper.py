@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from asmm_daemon.core.account import Account
 from asmm_daemon.core.desk import Backoff, Desk
+from asmm_daemon.core.inventory import target
 from asmm_daemon.core.order_state import OrderState
 from asmm_daemon.core.orders import Order
 from asmm_daemon.core.outbox import Outbox
@@ -189,8 +190,13 @@ class Bookkeeper:
             strike(backoff, event.t_ns, 1.0, 15.0)
 
 
-def opening_quantity(venue: Decimal, desk: Desk) -> Decimal:
-    """The part of the venue's inventory that belongs to the daemon: on spot at most the maximum."""
-    if not desk.spec.instrument.is_spot:
+def opening_quantity(venue: Decimal, desk: Desk, mid: Decimal) -> Decimal:
+    """The part of the venue's inventory that belongs to the daemon: on spot at most the target.
+
+    So both sides can quote from the start, and what the account holds beyond it is never touched.
+    """
+    instrument = desk.spec.instrument
+    if not instrument.is_spot:
         return venue
-    return max(min(venue, desk.spec.limits.max_inventory), Decimal(0))
+    goal = instrument.qty(instrument.floor_lots(Decimal(repr(float(target(desk.params, float(mid)))))))
+    return max(min(venue, goal), Decimal(0))

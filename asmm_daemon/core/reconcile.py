@@ -107,7 +107,7 @@ class Reconciler:
         mid = desk.mid
         if mid is None:
             return
-        qty = opening_quantity(venue, desk)
+        qty = opening_quantity(venue, desk, mid)
         desk.reconciliation.reserved = venue - qty
         for fill in snapshot.fills:
             desk.ledger.mark_known(fill.tid, fill.venue_ns)
