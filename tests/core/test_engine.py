@@ -471,12 +471,12 @@ def test_spot_never_sells_what_it_does_not_hold():
 
 
 def test_spot_leaves_alone_what_exceeds_its_allocation():
-    """Coins beyond max_inventory stay out of the ledger and are never sold."""
+    """Coins beyond the target stay out of the ledger and are never sold."""
     limits = MarketLimits(max_inventory=D("0.5"))
     knobs = replace(KNOBS, max_inventory=0.5)
     bench = Bench(unit=instrument(product="binance"), limits=limits, knobs=knobs)
     bench.ready(balances=(("BTC", D(7), D(0)), ("USDT", D(10_000), D(0))))
-    assert bench.market.inventory == D("0.5")
+    assert bench.market.inventory == D("0.25")
 
 
 def test_views_are_frozen_and_complete():
