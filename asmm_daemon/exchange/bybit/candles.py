@@ -1,6 +1,5 @@
 """Klines and 24-hour figures from public trades: one-minute bars, folded on request."""
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -57,11 +56,14 @@ class Bar:
         self.trade_ms = max(self.trade_ms, later.trade_ms)
 
 
+_KEEP_MINUTES = 20_160
+
+
 class Candles:
     """One market's bars of the last fortnight; a minute without a trade keeps the last close."""
 
-    def __init__(self, keep_minutes: int = 20_160) -> None:
-        self._minutes: deque[Bar] = deque(maxlen=keep_minutes)
+    def __init__(self) -> None:
+        self._minutes: list[Bar] = []
         self._day: Bar | None = None
 
     def trade(self, t_ms: int, price: int, qty: int) -> None:
@@ -81,14 +83,24 @@ class Candles:
                 Bar(last.start_ms + MINUTE_MS, last.close, last.close, last.close, last.close)
             )
             self._day = None
+        if len(self._minutes) > 2 * _KEEP_MINUTES:
+            del self._minutes[:-_KEEP_MINUTES]
+
+    def _since(self, t_ms: int) -> list[Bar]:
+        """The minutes that start at or after `t_ms`."""
+        if not self._minutes:
+            return []
+        return self._minutes[max(0, -(-(t_ms - self._minutes[0].start_ms) // MINUTE_MS)) :]
 
     def bars(self, interval: str, start_ms: int, end_ms: int) -> Iterator[Bar]:
         """Bars that start in [start_ms, end_ms], oldest first, the open one included."""
         bar: Bar | None = None
-        for minute in self._minutes:
+        for minute in self._since(start_ms):
             at = bar_start(interval, minute.start_ms)
-            if at < start_ms or at > end_ms:
+            if at < start_ms:
                 continue
+            if at > end_ms:
+                break
             if bar is not None and bar.start_ms == at:
                 bar.fold(minute)
                 continue
@@ -110,7 +122,7 @@ class Candles:
         if not self._minutes:
             return None
         if self._day is None:
-            closed = [m for m in self._minutes if m.start_ms > t_ms - DAY_MS][:-1]
+            closed = self._since(t_ms - DAY_MS + 1)[:-1]
             self._day = replace(closed[0]) if closed else None
             for minute in closed[1:]:
                 assert self._day is not None
@@ -123,9 +135,7 @@ class Candles:
 
     def price_at(self, t_ms: int) -> int | None:
         """The close of the minute before `t_ms`, or the first known price."""
-        found = None
-        for minute in self._minutes:
-            if found is not None and minute.start_ms >= t_ms:
-                break
-            found = minute.close if minute.start_ms < t_ms else minute.open
-        return found
+        later = self._since(t_ms)
+        if len(later) < len(self._minutes):
+            return self._minutes[-len(later) - 1].close
+        return later[0].open if later else None

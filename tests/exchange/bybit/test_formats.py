@@ -76,6 +76,7 @@ def test_candles_fold_trades_and_silence():
     ]
     (five,) = candles.bars("5", 0, 10**12)
     assert (five.open, five.high, five.low, five.close, five.volume, five.turnover) == (10, 12, 9, 11, 8, 87)
+    assert [candles.price_at(t_ms) for t_ms in (0, 60_000, 150_000, 10**9)] == [10, 9, 9, 11]
     day = candles.day(200_000)
     assert (day.open, day.high, day.low, day.close, day.volume) == (10, 12, 9, 11, 8)
 
