@@ -9,7 +9,7 @@ from asmm_daemon.exchange.binance.candles import DAY_MS, MINUTE_MS, Candle, Cand
 from asmm_daemon.exchange.binance.decimals import Scales
 from asmm_daemon.exchange.market import Market
 from asmm_daemon.exchange.orders import PublicTrade
-from asmm_daemon.units import NS_PER_MS
+from asmm_daemon.units import NS_PER_MS, NS_PER_S
 
 AGG_KEEP = 50_000
 
@@ -97,22 +97,18 @@ class Board:
 
     def day(self, now_ms: int) -> Candle:
         """The last 24 hours as one candle, opened at the first minute within them."""
-        start = now_ms - DAY_MS
-        day: Candle | None = None
-        for minute in self.candles.klines("1m"):
-            if minute.open_ms + MINUTE_MS <= start:
-                continue
-            if day is None:
-                day = empty_candle(minute.open_ms, minute.open)
+        minutes = self.candles.since(now_ms - DAY_MS)
+        if not minutes:
+            return empty_candle(now_ms, self.market.last_price)
+        day = empty_candle(minutes[0].open_ms, minutes[0].open)
+        for minute in minutes:
             day.merge(minute)
-        if day is None:
-            day = empty_candle(now_ms, self.market.last_price)
         return day
 
-    def last_minutes(self, count: int) -> Candle:
+    def last_minutes(self, count: int, now_ms: int) -> Candle:
         """The latest one-minute candles as one."""
         total = empty_candle(0, self.market.last_price)
-        for minute in list(self.candles.klines("1m"))[-count:]:
+        for minute in self.candles.since(now_ms - count * MINUTE_MS):
             total.merge(minute)
         return total
 
@@ -121,6 +117,16 @@ class Board:
         """When the last trade was; None before the first."""
         trades = self.market.trades
         return trades[-1].t_ns // NS_PER_MS if trades else None
+
+    def seconds(self) -> list[Candle]:
+        """One-second candles of the trades that are remembered, silent seconds left out."""
+        bars: list[Candle] = []
+        for trade in self.market.trades:
+            at = trade.t_ns // NS_PER_S * 1000
+            if not bars or bars[-1].open_ms != at:
+                bars.append(empty_candle(at, trade.price))
+            bars[-1].add(trade.price, trade.qty, buyer_is_taker=trade.side >= 0, trade_id=trade.tid)
+        return bars
 
     def recent(self, limit: int) -> Sequence[PublicTrade]:
         """The latest public trades, oldest first."""

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
@@ -23,14 +24,26 @@ INTERVALS_MS = {
     "1d": DAY_MS,
     "3d": 3 * DAY_MS,
     "1w": 7 * DAY_MS,
+    "1M": 31 * DAY_MS,
 }
+"""Length of each interval; a month's is its longest."""
 
 
 def open_ms(interval: str, t_ms: int) -> int:
     """Opening time of the kline that holds `t_ms`."""
+    if interval == "1M":
+        day = datetime.fromtimestamp(t_ms / 1000, UTC)
+        return int(datetime(day.year, day.month, 1, tzinfo=UTC).timestamp() * 1000)
     width = INTERVALS_MS[interval]
     offset = _MONDAY_MS if interval == "1w" else 0
     return (t_ms - offset) // width * width + offset
+
+
+def close_ms(interval: str, start_ms: int) -> int:
+    """Last millisecond of the kline that opened at `start_ms`."""
+    if interval == "1M":
+        return open_ms("1M", start_ms + INTERVALS_MS["1M"]) - 1
+    return start_ms + INTERVALS_MS[interval] - 1
 
 
 @dataclass(slots=True)
@@ -113,6 +126,16 @@ class Candles:
             last = empty_candle(last.open_ms + MINUTE_MS, last.close)
             self._minutes.append(last)
         return last
+
+    def since(self, start_ms: int) -> list[Candle]:
+        """The minutes that had not ended by `start_ms`, oldest first."""
+        part = []
+        for minute in reversed(self._minutes):
+            if minute.open_ms + MINUTE_MS <= start_ms:
+                break
+            part.append(minute)
+        part.reverse()
+        return part
 
     def klines(self, interval: str) -> Iterator[Candle]:
         """All klines of an interval, oldest first, the open one included."""

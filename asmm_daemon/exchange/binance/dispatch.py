@@ -11,7 +11,6 @@ from asmm_daemon.exchange.binance.endpoint import Call, Endpoint
 from asmm_daemon.exchange.binance.errors import ApiError
 from asmm_daemon.exchange.binance.gate import Gate, Signed
 from asmm_daemon.exchange.binance.params import Params
-from asmm_daemon.exchange.keys import ApiKey
 from asmm_daemon.exchange.orders import Origin
 from asmm_daemon.exchange.server import Server
 
@@ -52,16 +51,15 @@ class Dispatcher:
         signed: Signed,
         origin: Origin,
         address: str,
-        known: ApiKey | None = None,
     ) -> Outcome:
-        """Admits and runs one request. `known` is the key that a WebSocket session logged in with."""
+        """Admits and runs one request."""
         now_ns = self.server.now_ns()
         counts: dict[str, int] = {}
         result: Any = None
         error: ApiError | None = None
         try:
             self.gate.charge(address, endpoint.cost(params), now_ns)
-            key = self.gate.authorise(endpoint, params, signed, self.server.time_ms(), known=known)
+            key = self.gate.authorise(endpoint, params, signed, self.server.time_ms())
             account = self.desk.exchange.accounts[key.account] if key else None
             if endpoint.orders is not None and account is not None:
                 self.gate.charge_orders(account.name, endpoint.orders(params), now_ns)

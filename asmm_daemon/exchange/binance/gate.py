@@ -81,23 +81,20 @@ class Gate:
         """Orders counted per window ("10s", "1m", "1d")."""
         return {b.limit.name: b.peek(account, t_ns).used for b in self.orders}
 
-    def authorise(
-        self, endpoint: Endpoint, params: Params, signed: Signed, now_ms: int, *, known: ApiKey | None = None
-    ) -> ApiKey | None:
-        """The key behind a request, checked as far as the endpoint asks. `known`: a session's key."""
+    def authorise(self, endpoint: Endpoint, params: Params, signed: Signed, now_ms: int) -> ApiKey | None:
+        """The key behind a request, checked as far as the endpoint asks."""
         if endpoint.security is Security.NONE:
-            return known
-        key = known if signed.key is None else self.keys.get(signed.key)
-        if signed.key is None and known is None:
+            return None
+        if signed.key is None:
             raise errors.bad_key_format()
+        key = self.keys.get(signed.key)
         if key is None or (endpoint.security is Security.TRADE and not key.can_trade):
             raise errors.rejected_key()
         if endpoint.security.signed:
             self._check_time(params, now_ms)
-            if signed.key is not None or known is None:
-                signature = params.text("signature")
-                if not any(key.signed(payload, signature) for payload in signed.payloads):
-                    raise errors.bad_signature()
+            signature = params.text("signature")
+            if not any(key.signed(payload, signature) for payload in signed.payloads):
+                raise errors.bad_signature()
         return key
 
     def _check_time(self, params: Params, now_ms: int) -> None:

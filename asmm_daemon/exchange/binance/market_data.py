@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from asmm_daemon.exchange.binance.board import AggTrade, Board
-from asmm_daemon.exchange.binance.candles import INTERVALS_MS, Candle
+from asmm_daemon.exchange.binance.candles import INTERVALS_MS, Candle, close_ms
 from asmm_daemon.exchange.binance.decimals import fixed
 from asmm_daemon.exchange.binance.desk import Desk
 from asmm_daemon.exchange.binance.endpoint import Call
@@ -43,7 +43,7 @@ class MarketData:
     def depth(self, call: Call) -> dict[str, Any]:
         """Order book snapshot."""
         board = self.desk.board(call.params)
-        limit = call.params.limit(100 if self.desk.is_spot else 500, 5000 if self.desk.is_spot else 1000)
+        limit = call.params.limit(100 if self.desk.is_spot else 500, 5000)
         if not self.desk.is_spot and limit not in DEPTH_LIMITS_USDM:
             raise ApiError(-4021, f"'{limit}' is not valid depth limit.")
         market = board.market
@@ -108,15 +108,17 @@ class MarketData:
         name = "pair" if call.params.has("pair") else "symbol"
         board = self.desk.board_of(call.params.text(name))
         interval = call.params.text("interval")
-        if interval not in INTERVALS_MS:
+        seconds = interval == "1s" and self.desk.is_spot
+        if interval not in INTERVALS_MS and not seconds:
             raise ApiError(-1120, "Invalid interval.")
         board.candles.roll(call.now_ms)
         limit = call.params.limit(500, 1000 if self.desk.is_spot else 1500)
         start = call.params.optional_integer("startTime")
         end = call.params.optional_integer("endTime")
+        candles = board.seconds() if seconds else board.candles.klines(interval)
         rows = [
             kline_row(board, interval, candle)
-            for candle in board.candles.klines(interval)
+            for candle in candles
             if (start is None or candle.open_ms >= start) and (end is None or candle.open_ms <= end)
         ]
         return rows[-limit:] if start is None else rows[:limit]
@@ -148,7 +150,7 @@ def kline_row(board: Board, interval: str, candle: Candle) -> list[Any]:
         price(candle.low),
         price(candle.close),
         qty(candle.volume),
-        candle.open_ms + INTERVALS_MS[interval] - 1,
+        candle.open_ms + 999 if interval == "1s" else close_ms(interval, candle.open_ms),
         quote_text(board, candle.quote),
         candle.trades,
         qty(candle.taker_volume),

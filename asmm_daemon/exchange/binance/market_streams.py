@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from asmm_daemon.exchange.binance import messages
 from asmm_daemon.exchange.binance.board import AggTrade, Board
-from asmm_daemon.exchange.binance.candles import INTERVALS_MS, MINUTE_MS, open_ms
+from asmm_daemon.exchange.binance.candles import MINUTE_MS, open_ms
 from asmm_daemon.exchange.binance.depth_stream import DepthStream
 from asmm_daemon.exchange.binance.desk import Desk
 from asmm_daemon.exchange.binance.outlet import Outlet
@@ -157,9 +157,8 @@ class MarketStreams(NullListener):
         for symbol, klines in self._klines.items():
             board = self.desk.boards[symbol]
             for name, interval, continuous, _ in klines:
-                width = INTERVALS_MS[interval]
                 ends = open_ms(interval, now_ms) == now_ms
-                candle = board.candles.at(interval, now_ms - width) if ends else None
+                candle = board.candles.at(interval, open_ms(interval, now_ms - 1)) if ends else None
                 if candle is not None and self.out.hub.wanted(name):
                     event = messages.kline(
                         board, interval, candle, now_ms, closed=True, continuous=continuous

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from asmm_daemon.exchange.binance.board import AggTrade, Board
-from asmm_daemon.exchange.binance.candles import INTERVALS_MS, Candle
+from asmm_daemon.exchange.binance.candles import Candle, close_ms
 from asmm_daemon.exchange.binance.decimals import fixed
 from asmm_daemon.exchange.binance.ids import last_id, snapshot_id
 from asmm_daemon.exchange.binance.market_data import levels
@@ -119,7 +119,7 @@ def kline(
     price, qty = board.scales.price.text, board.scales.qty.text
     bar: dict[str, Any] = {
         "t": candle.open_ms,
-        "T": candle.open_ms + INTERVALS_MS[interval] - 1,
+        "T": close_ms(interval, candle.open_ms),
         "s": board.symbol,
         "i": interval,
         "f": candle.first_id,
@@ -206,7 +206,7 @@ def ticker(board: Board, now_ms: int) -> dict[str, Any]:
 
 def average(board: Board, now_ms: int) -> dict[str, Any]:
     """The five-minute average price (spot)."""
-    total = board.last_minutes(5)
+    total = board.last_minutes(5, now_ms)
     return {
         "e": "avgPrice",
         "E": now_ms,

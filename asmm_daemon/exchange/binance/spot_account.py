@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from asmm_daemon.exchange.accounts import Balance
 from asmm_daemon.exchange.binance.decimals import fixed
 from asmm_daemon.exchange.binance.desk import Desk
 from asmm_daemon.exchange.binance.endpoint import Call
@@ -131,7 +132,7 @@ class Sapi:
         names = dict.fromkeys([asset for unit in units for asset in (unit.base, unit.quote)])
         rows = []
         for name in names:
-            balance = call.owner.balance(name)
+            balance = call.owner.balances.get(name, Balance())
             rows.append(
                 {
                     "coin": name,

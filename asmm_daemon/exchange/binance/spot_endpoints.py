@@ -2,9 +2,11 @@
 
 from asmm_daemon.exchange.binance.desk import Desk
 from asmm_daemon.exchange.binance.endpoint import Endpoint, Security, each, one
+from asmm_daemon.exchange.binance.gate import Gate
 from asmm_daemon.exchange.binance.listen_api import ListenApi
 from asmm_daemon.exchange.binance.market_data import MarketData, ping
 from asmm_daemon.exchange.binance.params import Params
+from asmm_daemon.exchange.binance.rate_info import RateInfo
 from asmm_daemon.exchange.binance.spot_account import Sapi, SpotAccount
 from asmm_daemon.exchange.binance.spot_cancel import SpotCancel
 from asmm_daemon.exchange.binance.spot_info import SpotInfo
@@ -79,7 +81,7 @@ def trade_endpoints(desk: Desk) -> list[Endpoint]:
     ]
 
 
-def spot_endpoints(desk: Desk, listen: ListenApi) -> list[Endpoint]:
+def spot_endpoints(desk: Desk, listen: ListenApi, gate: Gate) -> list[Endpoint]:
     """All functions of the spot API."""
     account = SpotAccount(desk)
     stream = f"{V3}userDataStream"
@@ -88,6 +90,7 @@ def spot_endpoints(desk: Desk, listen: ListenApi) -> list[Endpoint]:
         *trade_endpoints(desk),
         Endpoint("GET", f"{V3}account", account.account, USER, 20, "account.status"),
         Endpoint("GET", f"{V3}account/commission", account.commission, USER, 20, "account.commission"),
+        Endpoint("GET", f"{V3}rateLimit/order", RateInfo(gate).orders, USER, 40, "account.rateLimits.orders"),
         Endpoint("GET", "/sapi/v1/asset/tradeFee", account.trade_fee, USER),
         Endpoint("POST", stream, listen.start, KEY, 2, "userDataStream.start"),
         Endpoint("PUT", stream, listen.extend, KEY, 2, "userDataStream.ping"),

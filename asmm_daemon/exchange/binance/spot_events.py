@@ -78,6 +78,8 @@ def execution_report(
         "W": ms(order.created_ns),
         "V": tags.STP_NAMES[order.stp],
     }
+    if kind == "TRADE_PREVENTION":
+        event |= {"v": 0, "A": eight(order.qty - order.filled), "B": eight(order.qty - order.filled)}
     if tag.strategy_id is not None:
         event["j"] = tag.strategy_id
     if tag.strategy_type is not None:

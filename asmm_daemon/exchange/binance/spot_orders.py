@@ -10,7 +10,7 @@ from asmm_daemon.exchange.binance.decimals import SPOT_PLACES, fixed
 from asmm_daemon.exchange.binance.desk import Desk
 from asmm_daemon.exchange.binance.errors import ApiError
 from asmm_daemon.exchange.binance.params import Params
-from asmm_daemon.exchange.orders import NewOrder, OrderRecord, OrderType, Tif, Trade
+from asmm_daemon.exchange.orders import CancelWhy, NewOrder, OrderRecord, OrderType, Tif, Trade
 from asmm_daemon.units import BUY, NS_PER_MS, SELL
 
 NEW_ORDER = (
@@ -165,6 +165,8 @@ def terms(order: OrderRecord) -> dict[str, Any]:
         "type": tag.kind,
         "side": "BUY" if order.side > 0 else "SELL",
     }
+    if order.why is CancelWhy.STP:
+        body |= {"preventedMatchId": 0, "preventedQuantity": eight(order.qty - order.filled)}
     if tag.strategy_id is not None:
         body["strategyId"] = tag.strategy_id
     if tag.strategy_type is not None:

@@ -53,7 +53,7 @@ class StreamServer:
         )
         session = Session(is_combined)
         connection.state = session
-        self.desk.exchange.call_at(
+        stop = self.desk.exchange.call_at(
             self.desk.exchange.now_ns + DAY_NS, lambda _: connection.close(1001, "24 hours")
         )
         for name in names:
@@ -62,6 +62,7 @@ class StreamServer:
         for key, events in zip(keys, _padded(request.query.getall("events", []), len(keys)), strict=True):
             self._listen(connection, session, key, events)
         await self._read(connection, session)
+        stop()
         return connection.response
 
     async def _read(self, connection: Connection, session: Session) -> None:

@@ -56,7 +56,7 @@ class Tickers:
         board = self.desk.board(call.params)
         return {
             "mins": 5,
-            "price": average_text(board, board.last_minutes(5)),
+            "price": average_text(board, board.last_minutes(5, call.now_ms)),
             "closeTime": board.last_trade_ms or call.now_ms,
         }
 

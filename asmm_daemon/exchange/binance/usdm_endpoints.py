@@ -2,9 +2,11 @@
 
 from asmm_daemon.exchange.binance.desk import Desk
 from asmm_daemon.exchange.binance.endpoint import Endpoint, Security, each, one
+from asmm_daemon.exchange.binance.gate import Gate
 from asmm_daemon.exchange.binance.listen_api import ListenApi
 from asmm_daemon.exchange.binance.market_data import MarketData, ping
 from asmm_daemon.exchange.binance.params import Params
+from asmm_daemon.exchange.binance.rate_info import RateInfo
 from asmm_daemon.exchange.binance.spot_endpoints import sapi_endpoints
 from asmm_daemon.exchange.binance.tickers import Tickers
 from asmm_daemon.exchange.binance.usdm_account import UsdmAccount
@@ -111,13 +113,14 @@ def account_endpoints(desk: Desk, users: UserStream) -> list[Endpoint]:
     ]
 
 
-def usdm_endpoints(desk: Desk, listen: ListenApi, users: UserStream) -> list[Endpoint]:
+def usdm_endpoints(desk: Desk, listen: ListenApi, users: UserStream, gate: Gate) -> list[Endpoint]:
     """All functions of the USD-M API."""
     key = f"{V1}listenKey"
     return [
         *market_endpoints(desk),
         *trade_endpoints(desk),
         *account_endpoints(desk, users),
+        Endpoint("GET", f"{V1}rateLimit/order", RateInfo(gate).orders, USER),
         Endpoint("POST", key, listen.start, KEY, 1, "userDataStream.start"),
         Endpoint("PUT", key, listen.extend, KEY, 1, "userDataStream.ping"),
         Endpoint("DELETE", key, listen.close, KEY, 1, "userDataStream.stop"),

@@ -33,11 +33,11 @@ class BinanceWire:
         server.exchange.listen(self.streams)
         server.exchange.listen(self.users)
         self.listen = ListenApi(self.desk, self.users)
-        if self.desk.is_spot:
-            endpoints = spot_endpoints(self.desk, self.listen)
-        else:
-            endpoints = usdm_endpoints(self.desk, self.listen, self.users)
         gate = Gate(server.exchange.product, server.keys)
+        if self.desk.is_spot:
+            endpoints = spot_endpoints(self.desk, self.listen, gate)
+        else:
+            endpoints = usdm_endpoints(self.desk, self.listen, self.users, gate)
         dispatcher = Dispatcher(server, self.desk, gate, endpoints)
         self.rest = Rest(dispatcher)
         self.sockets = StreamServer(server, self.desk, self.streams, self.listen)

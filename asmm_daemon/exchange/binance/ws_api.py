@@ -13,6 +13,7 @@ from asmm_daemon.exchange.binance.envelope import subscription
 from asmm_daemon.exchange.binance.errors import ApiError
 from asmm_daemon.exchange.binance.gate import Signed
 from asmm_daemon.exchange.binance.params import Params
+from asmm_daemon.exchange.binance.rate_info import limit_row
 from asmm_daemon.exchange.binance.rest import fault_error
 from asmm_daemon.exchange.binance.spot_events import EVENTS
 from asmm_daemon.exchange.binance.user_stream import UserStream, stream_name
@@ -25,7 +26,6 @@ from asmm_daemon.units import NS_PER_MS, NS_PER_S
 DAY_NS = 86_400 * NS_PER_S
 PING_S = {True: 20.0, False: 180.0}
 _LINGER_NS = 100 * NS_PER_MS
-_WINDOWS = {"1m": ("MINUTE", 1), "10s": ("SECOND", 10), "1d": ("DAY", 1)}
 
 
 @dataclass(slots=True)
@@ -56,12 +56,13 @@ class WsApi:
         connection = await self.server.websocket(request, "api", ping_s=PING_S[self.desk.is_spot])
         session = ApiSession(request.remote or "", request.query.get("returnRateLimits") != "false")
         connection.state = session
-        self.desk.exchange.call_at(
+        stop = self.desk.exchange.call_at(
             self.desk.exchange.now_ns + DAY_NS, lambda _: connection.close(1001, "24 hours")
         )
         async with asyncio.TaskGroup() as tasks:
             async for text in connection:
                 tasks.create_task(self._handle(connection, session, text))
+        stop()
         return connection.response
 
     async def _handle(self, connection: Connection, session: ApiSession, text: str) -> None:
@@ -101,9 +102,7 @@ class WsApi:
         if endpoint is None:
             error = ApiError(-1000, f"Unknown method '{request.method}'.")
             return Outcome(None, error, self._used(session), {})
-        return await self.dispatcher.run(
-            endpoint, Params(request.params), signed, origin, session.address, connection.key
-        )
+        return await self.dispatcher.run(endpoint, Params(request.params), signed, origin, session.address)
 
     def _used(self, session: ApiSession) -> int:
         return self.dispatcher.gate.weight.peek(session.address, self.desk.exchange.now_ns).used
@@ -128,8 +127,8 @@ class WsApi:
         }
         both = {
             "session.logon": (user, lambda _: self._no_hmac_logon()),
-            "session.status": (Security.NONE, lambda _: self._status(connection)),
-            "session.logout": (Security.NONE, lambda _: self._status(connection)),
+            "session.status": (Security.NONE, lambda _: self._status()),
+            "session.logout": (Security.NONE, lambda _: self._status()),
         }
         known = {**both, **(spot_only if self.desk.is_spot else {})}
         if request.method not in known:
@@ -180,10 +179,10 @@ class WsApi:
     def _no_hmac_logon(self) -> None:
         raise ApiError(-4056, "HMAC_SHA256 API key is not supported.")
 
-    def _status(self, connection: Connection) -> dict[str, Any]:
+    def _status(self) -> dict[str, Any]:
         now_ms = self.desk.time_ms()
         body: dict[str, Any] = {
-            "apiKey": connection.key.key if connection.key else None,
+            "apiKey": None,
             "authorizedSince": None,
             "connectedSince": now_ms,
             "returnRateLimits": True,
@@ -207,17 +206,6 @@ class WsApi:
         for budget in gate.orders:
             if budget.limit.name in outcome.order_counts:
                 count = outcome.order_counts[budget.limit.name]
-                rows.append(_limit_row("ORDERS", budget.limit.name, budget.limit.cap, count))
-        rows.append(_limit_row("REQUEST_WEIGHT", "1m", gate.weight.limit.cap, outcome.used_weight))
+                rows.append(limit_row("ORDERS", budget.limit.name, budget.limit.cap, count))
+        rows.append(limit_row("REQUEST_WEIGHT", "1m", gate.weight.limit.cap, outcome.used_weight))
         return rows
-
-
-def _limit_row(kind: str, window: str, cap: int, count: int) -> dict[str, Any]:
-    interval, number = _WINDOWS[window]
-    return {
-        "rateLimitType": kind,
-        "interval": interval,
-        "intervalNum": number,
-        "limit": cap,
-        "count": count,
-    }
