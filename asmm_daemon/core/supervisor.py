@@ -172,15 +172,15 @@ class Supervisor:
         crash = desk.valid and desk.flash.update(
             desk.mid_ticks, now, limits.flash_move, limits.flash_window_s, limits.flash_cooldown_s
         )
-        for switch, holds, reason in (
-            (Switch.INVENTORY, high, f"{share:.0%} of the range"),
-            (Switch.STUCK, stuck, f"{share:.0%} of the range for too long"),
-            (Switch.FLASH_CRASH, crash, f"moved {desk.flash.move():.1%} within the window"),
-        ):
+        for switch, holds in ((Switch.INVENTORY, high), (Switch.STUCK, stuck)):
             if holds:
-                desk.board.set(switch, reason)
-            elif desk.valid or switch is not Switch.FLASH_CRASH:
+                desk.board.set(switch, f"{share:.0%} of the range")
+            else:
                 desk.board.clear(switch)
+        if crash:
+            desk.board.set(Switch.FLASH_CRASH, f"moved {desk.flash.move():.1%} within the window")
+        elif desk.valid:
+            desk.board.clear(Switch.FLASH_CRASH)
         for side in desk.repeat.due(now, limits.repeat_rearm_s):
             desk.repeat.rearm(side)
 
@@ -217,6 +217,8 @@ class Supervisor:
 
     def _trim(self, desk: Desk) -> None:
         """A falling maximum (a rising mid) may leave open orders that S1 no longer allows."""
+        if not any(order.state in _CANCELLABLE for order in desk.table):
+            return
         facts = self.trader.facts(desk)
         most = facts.lots(facts.max_inventory, up=False)
         least = 0 if facts.instrument.is_spot else -most

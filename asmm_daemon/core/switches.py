@@ -61,13 +61,12 @@ class FlashWatch:
     seconds: deque[tuple[int, float, float]] = field(default_factory=deque)
     """(second, lowest mid, highest mid) of each second in the window."""
     until_ns: int = 0
+    lowest: float = 0.0
+    highest: float = 0.0
 
     def move(self) -> float:
         """Highest over lowest mid in the window, minus one."""
-        if not self.seconds:
-            return 0.0
-        lowest = min(low for _, low, _ in self.seconds)
-        return max(high for _, _, high in self.seconds) / lowest - 1.0 if lowest > 0 else 0.0
+        return self.highest / self.lowest - 1.0 if self.lowest > 0 else 0.0
 
     def update(self, mid: float, t_ns: int, limit: float, window_s: float, cooldown_s: float) -> bool:
         """Whether the flash-crash switch holds; after the cool-down the window starts anew."""
@@ -76,17 +75,23 @@ class FlashWatch:
         if self.until_ns:
             self.until_ns = 0
             self.seconds.clear()
-        second = t_ns // NS_PER_S
-        if self.seconds and self.seconds[-1][0] == second:
-            _, low, high = self.seconds[-1]
-            self.seconds[-1] = (second, min(low, mid), max(high, mid))
-        else:
-            self.seconds.append((second, mid, mid))
-        while self.seconds[0][0] < second - window_s:
-            self.seconds.popleft()
+        self._note(mid, t_ns // NS_PER_S, window_s)
         if self.move() > limit:
             self.until_ns = t_ns + int(cooldown_s * NS_PER_S)
         return self.until_ns > 0
+
+    def _note(self, mid: float, second: int, window_s: float) -> None:
+        if self.seconds and self.seconds[-1][0] == second:
+            _, low, high = self.seconds[-1]
+            if low <= mid <= high:
+                return
+            self.seconds[-1] = (second, min(low, mid), max(high, mid))
+        else:
+            self.seconds.append((second, mid, mid))
+            while self.seconds[0][0] < second - window_s:
+                self.seconds.popleft()
+        self.lowest = min(low for _, low, _ in self.seconds)
+        self.highest = max(high for _, _, high in self.seconds)
 
 
 @dataclass(slots=True)
