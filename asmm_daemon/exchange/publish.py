@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asmm_daemon.core.book import NO_ASK, NO_BID, Book, next_level, qty_at, set_level
+from asmm_daemon.core.book import ASK, BID, NO_ASK, NO_BID, Book, next_level, qty_at, set_level
 from asmm_daemon.events import BBO, CLEAR, DEPTH, FUNDING, MARK, TRADE, Rows
-from asmm_daemon.kernels import kernel
+from asmm_daemon.kernels import flat_kernel
 
 META = np.dtype(
     [
@@ -27,7 +27,7 @@ META = np.dtype(
 )
 
 
-@kernel
+@flat_kernel
 def number_trades(rows: Rows) -> None:
     """Gives each TRADE row its own index as id, so that a fill names the row that caused it."""
     for i in range(rows.size):
@@ -35,7 +35,7 @@ def number_trades(rows: Rows) -> None:
             rows[i].id = i
 
 
-@kernel
+@flat_kernel
 def _in_view(feed: Book, side: int, price: int) -> int:
     """Lots of the feed at a price; what a newer level of the other side has pushed behind it is gone."""
     head = feed.head[0]
@@ -44,7 +44,7 @@ def _in_view(feed: Book, side: int, price: int) -> int:
     return qty_at(feed, side, price)
 
 
-@kernel
+@flat_kernel
 def _consider(
     feed: Book, shown: Book, own: NDArray[np.int64], side: int, price: int, out: NDArray[np.int64], n: int
 ) -> int:
@@ -62,7 +62,7 @@ def _consider(
     return n + 1
 
 
-@kernel
+@flat_kernel
 def _consider_better(
     feed: Book, shown: Book, own: NDArray[np.int64], side: int, price: int, out: NDArray[np.int64], n: int
 ) -> int:
@@ -75,7 +75,7 @@ def _consider_better(
     return n
 
 
-@kernel
+@flat_kernel
 def _consider_moved_best(
     feed: Book, shown: Book, own: NDArray[np.int64], side: int, was: int, out: NDArray[np.int64], n: int
 ) -> int:
@@ -95,7 +95,7 @@ def _consider_moved_best(
     return n
 
 
-@kernel
+@flat_kernel
 def publish(
     feed: Book,
     shown: Book,
@@ -112,27 +112,26 @@ def publish(
     reached it (it fills at the next row); `touched`: (side, price). The changed levels go
     to `out` as (side, price, lots), the rows' trades to `trades` as (row, price, lots, side).
     """
-    n = 0
+    n = np.int64(0)
     m = 0
     marks = 0
     for i in range(rows.size):
         row = rows[i]
-        if row.kind == DEPTH:
-            n = _consider(feed, shown, own, row.side, row.price, out, n)
-        elif row.kind == TRADE:
-            trades[m, 0], trades[m, 1], trades[m, 2], trades[m, 3] = i, row.price, row.qty, row.side
+        kind, side = np.int64(row.kind), np.int64(row.side)
+        if kind == TRADE:
+            trades[m, 0], trades[m, 1], trades[m, 2], trades[m, 3] = i, row.price, row.qty, side
             m += 1
-        elif row.kind == BBO or row.kind == CLEAR:
-            n = _consider_better(feed, shown, own, row.side, row.price, out, n)
-            if row.kind == BBO:
-                n = _consider(feed, shown, own, row.side, row.price, out, n)
-        elif row.kind == FUNDING or row.kind == MARK:
+        elif kind == FUNDING or kind == MARK:
             marks += 1
+        if kind == BBO or kind == CLEAR:
+            n = _consider_better(feed, shown, own, side, row.price, out, n)
+        if kind == BBO or kind == DEPTH:
+            n = _consider(feed, shown, own, side, row.price, out, n)
     for i in range(touched.shape[0]):
         n = _consider(feed, shown, own, touched[i, 0], touched[i, 1], out, n)
     result = meta[0]
-    n = _consider_moved_best(feed, shown, own, 1, result.feed_bid, out, n)
-    n = _consider_moved_best(feed, shown, own, -1, result.feed_ask, out, n)
+    n = _consider_moved_best(feed, shown, own, BID, result.feed_bid, out, n)
+    n = _consider_moved_best(feed, shown, own, ASK, result.feed_ask, out, n)
     for i in range(own.shape[0]):
         n = _consider(feed, shown, own, own[i, 0], own[i, 1], out, n)
     result.feed_bid, result.feed_ask = feed.head[0].bid, feed.head[0].ask
@@ -142,13 +141,13 @@ def publish(
         result.exch_ns, result.local_ns = rows[rows.size - 1].exch_ns, rows[rows.size - 1].local_ns
     result.bid, result.bid_qty = -1, 0
     if head.bid != NO_BID:
-        result.bid, result.bid_qty = head.bid, qty_at(shown, 1, head.bid)
+        result.bid, result.bid_qty = head.bid, qty_at(shown, BID, head.bid)
     result.ask, result.ask_qty = -1, 0
     if head.ask != NO_ASK:
-        result.ask, result.ask_qty = head.ask, qty_at(shown, -1, head.ask)
+        result.ask, result.ask_qty = head.ask, qty_at(shown, ASK, head.ask)
 
 
-@kernel
+@flat_kernel
 def top_levels(book: Book, side: int, out: NDArray[np.int64]) -> int:
     """Writes the best levels of a side to `out` as (price, lots), best first; how many there were."""
     price = book.head[0].bid if side > 0 else book.head[0].ask
