@@ -6,6 +6,7 @@ ends a pass and the next one starts a second later.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
@@ -18,7 +19,7 @@ SEAM_NS = NS_PER_S
 
 
 class ReplayStream:
-    """One recorded market. Reads lazily, a chunk at a time.
+    """One recorded market. Reads lazily, a chunk at a time; files are read one chunk ahead, in a thread.
 
     Args:
         source: the recording.
@@ -33,6 +34,8 @@ class ReplayStream:
         self._source = source
         self._loop = loop
         self._seam_ns = start_ns  # venue time at which the pass to come begins
+        self._reader = ThreadPoolExecutor(1, "replay") if source.files else None
+        self._ahead: Future[Tape | None] | None = None
         self._chunks: Iterator[Tape] = iter(source)
         self._fresh = True
         self._recorded_ns = 0  # latest venue time in the recording's own clock, holes closed
@@ -59,12 +62,16 @@ class ReplayStream:
 
     def close(self) -> None:
         """Forgets the recording."""
+        if self._reader is not None:
+            self._reader.shutdown(wait=True, cancel_futures=True)
+            self._reader = None
+        self._ahead = None
         self._chunks = iter(())
         self._loop = False
         self._ends, self._times = [], []
 
     def _load(self) -> None:
-        tape = next(self._chunks, None)
+        tape = self._next_chunk()
         if tape is None:
             if self._loop and not self._fresh:
                 self._start_over()
@@ -72,6 +79,13 @@ class ReplayStream:
                 self._use(np.zeros(0, self._rows.dtype))
             return
         self._use(self._rebased(tape.rows))
+
+    def _next_chunk(self) -> Tape | None:
+        if self._reader is None:
+            return next(self._chunks, None)
+        tape = self._ahead.result() if self._ahead is not None else next(self._chunks, None)
+        self._ahead = None if tape is None else self._reader.submit(next, self._chunks, None)
+        return tape
 
     def _start_over(self) -> None:
         end_ns = self._recorded_ns + self.offset_ns
