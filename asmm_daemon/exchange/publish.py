@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asmm_daemon.core.book import ASK, BID, NO_ASK, NO_BID, Book, next_level, qty_at, set_level
+from asmm_daemon.core.book import ASK, BID, NO_ASK, NO_BID, NOTHING, Book, next_level, qty_at, set_level
 from asmm_daemon.events import BBO, CLEAR, DEPTH, FUNDING, MARK, TRADE, Rows
 from asmm_daemon.kernels import flat_kernel
 
@@ -112,12 +112,12 @@ def publish(
     reached it (it fills at the next row); `touched`: (side, price). The changed levels go
     to `out` as (side, price, lots), the rows' trades to `trades` as (row, price, lots, side).
     """
-    n = np.int64(0)
+    n = NOTHING
     m = 0
     marks = 0
     for i in range(rows.size):
         row = rows[i]
-        kind, side = np.int64(row.kind), np.int64(row.side)
+        kind, side = row.kind, row.side * BID  # as int64
         if kind == TRADE:
             trades[m, 0], trades[m, 1], trades[m, 2], trades[m, 3] = i, row.price, row.qty, side
             m += 1
