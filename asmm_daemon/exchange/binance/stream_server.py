@@ -61,8 +61,11 @@ class StreamServer:
                 session.names[name] = None
         for key, events in zip(keys, _padded(request.query.getall("events", []), len(keys)), strict=True):
             self._listen(connection, session, key, events)
-        await self._read(connection, session)
-        stop()
+        try:
+            await self._read(connection, session)
+        finally:
+            stop()
+            self.listen.leave(connection)
         return connection.response
 
     async def _read(self, connection: Connection, session: Session) -> None:
@@ -75,9 +78,8 @@ class StreamServer:
         async for text in connection:
             if not budget.charge("connection", 1, self.server.now_ns()).ok:
                 connection.close(1008, "Too many requests")
-                break
+                continue
             connection.send(protocol.dump(protocol.answer(session, text, actions)))
-        self.listen.leave(connection)
 
     def _subscribe(self, connection: Connection, session: Session, name: str) -> bool:
         if self.desk.listen_keys.account(name.partition("@")[0]) is not None:
