@@ -56,6 +56,7 @@ class Executor:
         self._cid_of: OrderedDict[str, str] = OrderedDict()
         self._sent_ns: OrderedDict[str, int] = OrderedDict()
         self._asking: set[str] = set()
+        self._cancelling: set[str] = set()
         self.round_trips: list[float] = []
 
     def cid_of(self, oid: str) -> str:
@@ -121,9 +122,13 @@ class Executor:
 
     async def cancel(self, command: Cancel) -> None:
         """Cancels one order."""
-        work = _true(self._dialect.cancel(command.m, command.cid, command.oid))
-        if await self._request(command.m, command.cid, "cancel", work):
-            self._sink(CancelAccepted(self._clock.now_ns(), command.m, command.cid))
+        self._cancelling.add(command.cid)
+        try:
+            work = _true(self._dialect.cancel(command.m, command.cid, command.oid))
+            if await self._request(command.m, command.cid, "cancel", work):
+                self._sink(CancelAccepted(self._clock.now_ns(), command.m, command.cid))
+        finally:
+            self._cancelling.discard(command.cid)
 
     async def cancel_all(self, command: CancelAll) -> None:
         """Cancels all our orders on a market, listing them again until none is open."""
@@ -134,12 +139,24 @@ class Executor:
                 ours = None
             else:
                 ours = [o for o in listed if self.is_ours(o.cid)]
-                await asyncio.gather(*(self.cancel(Cancel(o.m, o.cid, o.oid)) for o in ours))
+                free = (o for o in ours if o.cid not in self._cancelling)
+                await asyncio.gather(*(self._cancel_listed(o) for o in free))
             if ours is not None and not ours:
                 return
             if pause >= 0.25 * 2**_CANCEL_ROUNDS:
                 return
-            await self._clock.sleep(pause)
+            await self._clock.sleep(pause if ours is None else 0.05)
+
+    async def _cancel_listed(self, order: OrderUpdate) -> None:
+        """Cancels an order from a list; the next list tells whether it is gone."""
+        self._cancelling.add(order.cid)
+        try:
+            await self._dialect.cancel(order.m, order.cid, order.oid)
+        except (Refused, *MALFORMED):
+            return
+        finally:
+            self._cancelling.discard(order.cid)
+        self._sink(CancelAccepted(self._clock.now_ns(), order.m, order.cid))
 
     async def query(self, command: Query) -> None:
         """Finds out an order's true state and tells its fills, then the state.
