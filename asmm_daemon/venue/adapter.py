@@ -68,6 +68,7 @@ class CcxtVenue:
         self._rest_proof_ns = 0
         self._rest_failures = 0
         self._key_refusal = ""
+        self._nothing_rests = False
         self._since_ns: dict[int, int] = {}
         self._paid_ns: dict[int, int] = {}
         self._killer = KillSwitch(settings, clock)
@@ -250,6 +251,7 @@ class CcxtVenue:
     async def execute(self, command: Command) -> None:
         """Sends one command and emits its outcome. Never raises for a venue's fault."""
         if isinstance(command, Place):
+            self._nothing_rests = False
             await self._executor.place(command)
         elif isinstance(command, Cancel):
             await self._executor.cancel(command)
@@ -305,15 +307,21 @@ class CcxtVenue:
             raise VenueError(f"unreadable history: {error!r}", retry=True) from error
 
     async def kill(self) -> bool:
-        """Cancels all our orders over an instance that nothing can block, until none is proven open."""
-        return await self._killer.kill(self._dialect)
+        """Cancels all our orders over an instance that nothing can block, until none is proven open.
+
+        Only the venue's own Retry-After holds it back, whichever connection was told.
+        """
+        self._killer.hush(self._requests.limiter.silent_until_ns)
+        self._nothing_rests = await self._killer.kill(self._dialect)
+        return self._nothing_rests
 
     async def doctor(self) -> list[Finding]:
         """Asks the venue about clock, permissions, filters, fees, dead-man protection, foreign orders."""
         return await examine(self._dialect, self._clock, self._settings)
 
     async def close(self) -> None:
-        """Disarms the dead-man's switch and closes every connection."""
-        await self._deadman.disarm()
+        """Disarms the dead-man's switch if nothing is known to rest, and closes every connection."""
+        if self._nothing_rests:
+            await self._deadman.disarm()
         await self._killer.close()
         await self._exchange.close()

@@ -27,6 +27,11 @@ class KillSwitch:
         """The markets as loaded elsewhere, so that no time is lost when it matters."""
         self._dialect.adopt(instruments)
 
+    def hush(self, until_ns: int) -> None:
+        """Takes over a silence that another connection was asked for."""
+        limiter = self._requests.limiter
+        limiter.silent_until_ns = max(limiter.silent_until_ns, until_ns)
+
     async def kill(self, other: Dialect | None = None) -> bool:
         """True when the venue said twice in a row that none of ours is open."""
         paths = [self._dialect] + ([other] if other is not None and other.instruments else [])

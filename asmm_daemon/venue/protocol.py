@@ -155,4 +155,4 @@ class Venue(Protocol):
         """Asks the venue about clock, permissions, filters, fees, dead-man protection, foreign orders."""
 
     async def close(self) -> None:
-        """Disarms the dead-man's switch, if nothing rests, and closes every connection."""
+        """Disarms the dead-man's switch if `kill` proved that nothing rests; closes every connection."""

@@ -391,7 +391,37 @@ def test_the_dead_mans_switch_is_armed_while_all_is_well_and_disarmed_at_the_end
             await eventually(lambda: not venue.deadman_armed(0))
             venue.set_healthy(0, True)
             await eventually(lambda: venue.deadman_armed(0))
-        assert not venue.deadman_armed(0)
+            assert await venue.kill()
+            await venue.close()
+            assert not venue.deadman_armed(0)
+
+    asyncio.run(scenario())
+
+
+def test_the_dead_mans_switch_stays_armed_when_something_may_rest():
+    """A close without a verified kill leaves the countdown running."""
+
+    async def scenario():
+        fake = FakeVenue()
+        async with running(fake) as (venue, _):
+            await eventually(lambda: venue.deadman_armed(0))
+        assert venue.deadman_armed(0)
+
+    asyncio.run(scenario())
+
+
+def test_the_kill_path_keeps_the_silence_that_another_connection_was_asked_for():
+    """429 to one instance is 429 to the address: the kill waits for its end too."""
+
+    async def scenario():
+        fake = FakeVenue()
+        async with running(fake) as (venue, _):
+            venue._requests.limiter.silence(1.0, banned=False)
+            asked = fake.asked["GET", "/fapi/v1/openOrders"]
+            killing = asyncio.ensure_future(venue.kill())
+            await asyncio.sleep(0.3)
+            assert fake.asked["GET", "/fapi/v1/openOrders"] == asked
+            assert await killing
 
     asyncio.run(scenario())
 
