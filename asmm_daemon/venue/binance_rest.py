@@ -276,8 +276,8 @@ class BinanceRest:
         maker = self.makers[m]
         applied_ns = int(body["nextFundingTime"]) * NS_PER_MS
         return (
-            maker.mark(body["markPrice"], int(body["time"]) * NS_PER_MS, now_ns),
             maker.funding(float(body["lastFundingRate"]), applied_ns, now_ns),
+            maker.mark(body["markPrice"], int(body["time"]) * NS_PER_MS, now_ns),
         )
 
     async def payments(self, m: int, since_ns: int) -> tuple[Event, ...]:

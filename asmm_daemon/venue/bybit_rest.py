@@ -250,11 +250,11 @@ class BybitRest:
         row = await self._ticker(m, Priority.BACKGROUND)
         now_ns = self._clock.now_ns()
         maker = self.makers[m]
-        rows = [maker.mark(row["markPrice"], now_ns, now_ns)]
+        rows: list[Rows] = []
         if row.get("fundingRate") and row.get("nextFundingTime"):
             applied_ns = int(row["nextFundingTime"]) * NS_PER_MS
             rows.append(maker.funding(float(row["fundingRate"]), applied_ns, now_ns))
-        return tuple(rows)
+        return (*rows, maker.mark(row["markPrice"], now_ns, now_ns))
 
     async def warm(self, m: int) -> Warm:
         """The last closed minutes of five hours, and the newest trades."""
