@@ -36,24 +36,24 @@ class Profile:
     linear_lot: str
     spot_tick: str
     spot_lot: str
-    sigma_bps: float = 0.45  # per square root second
+    sigma_bps: float = 0.8  # per square root second
     half_spread_bps: float = 0.0  # beyond the tick
-    tolerance_bps: float = 0.35
-    gap_bps: float = 0.25
+    tolerance_bps: float = 0.5
+    gap_bps: float = 0.8
     book_s: float = 0.09
     rate: float = 2.5  # taker orders per second
     size_usd: float = 600.0
-    depth_usd: float = 6000.0
+    depth_usd: float = 5000.0
     memory: float = 1.0
-    drift_bps: float = 0.055
+    drift_bps: float = 0.08
     jump_bps: float = 8.0
 
 
 PROFILES: dict[str, Profile] = {
     "BTCUSDT": Profile(60_000.0, "0.1", "0.001", "0.01", "0.00001"),
-    "ETHUSDT": Profile(3_000.0, "0.01", "0.001", "0.01", "0.0001", sigma_bps=0.55, size_usd=450.0),
-    "SOLUSDT": Profile(150.0, "0.01", "0.01", "0.01", "0.001", sigma_bps=0.7, rate=1.5, size_usd=300.0),
-    "XRPUSDT": Profile(0.6, "0.0001", "0.1", "0.0001", "0.1", sigma_bps=0.65, rate=1.2, size_usd=250.0),
+    "ETHUSDT": Profile(3_000.0, "0.01", "0.001", "0.01", "0.0001", sigma_bps=1.0, size_usd=450.0),
+    "SOLUSDT": Profile(150.0, "0.01", "0.01", "0.01", "0.001", sigma_bps=1.2, rate=1.5, size_usd=300.0),
+    "XRPUSDT": Profile(0.6, "0.0001", "0.1", "0.0001", "0.1", sigma_bps=1.1, rate=1.2, size_usd=250.0),
     "NEXOUSDT": Profile(
         1.2, "0.0001", "1", "0.001", "0.01", sigma_bps=0.7, half_spread_bps=0.3, tolerance_bps=9.0,
         gap_bps=6.0, book_s=1.2, rate=0.14, size_usd=33.0, depth_usd=700.0, drift_bps=0.06, memory=6.0,
