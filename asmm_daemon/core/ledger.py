@@ -6,15 +6,12 @@ so that their sum never depends on the averaging. Fills are booked once, by the 
 """
 
 from collections.abc import Mapping
-from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from decimal import Decimal
 
+from asmm_daemon.core.position import ZERO, Position
 from asmm_daemon.events import FillEvent
 from asmm_daemon.units import Instrument
 
-ZERO = Decimal(0)
-EXACT = Context(prec=60)
-MONEY = Decimal("1e-8")
-"""Venues count money in steps of this: the cost that a closing trade releases is rounded to it."""
 MAX_IDS = 50_000
 
 
@@ -25,9 +22,6 @@ class Ledger:
         self.instrument = instrument
         self.asset_prices = dict(asset_prices or {})
         self.opened_ns: int | None = None
-        self.qty = ZERO
-        self.cash = ZERO
-        self.cost = ZERO
         self.paid = ZERO
         self.adopted = False
         self.fee_cost = ZERO
@@ -40,6 +34,7 @@ class Ledger:
         self.hold_excess = ZERO
         self._hold_price: Decimal | None = None
         self._hold_target = ZERO
+        self._position = Position()
         self._ids: dict[str, int] = {}
         self._known_before_ns = 0
 
@@ -47,12 +42,12 @@ class Ledger:
         """Adopts the inventory that the venue holds where this ledger begins, at the current price."""
         self.opened_ns = t_ns
         self.adopted = bool(qty)
-        self._move(qty, price)
+        self._position.move((0, 0), qty, price)
 
     def transfer(self, qty: Decimal, price: Decimal) -> None:
         """Inventory that came (positive) or went without a trade of ours: neutral to PnL."""
         self.adopted = True
-        self._move(qty, price)
+        self._position.move(self._position.latest, qty, price)
 
     def knows(self, tid: str, venue_ns: int) -> bool:
         """Whether an execution is booked already, or older than this ledger."""
@@ -70,7 +65,7 @@ class Ledger:
         if self.knows(fill.tid, fill.venue_ns):
             return False
         self.mark_known(fill.tid, fill.venue_ns)
-        self._move(fill.side * fill.qty, fill.price)
+        self._position.move(_key(fill), fill.side * fill.qty, fill.price)
         self.paid -= fill.side * fill.qty * fill.price
         self._charge(fill)
         self.volume_base += fill.qty
@@ -89,6 +84,21 @@ class Ledger:
         self.mark_known(key, t_ns)
         self.funding += amount
         return True
+
+    @property
+    def qty(self) -> Decimal:
+        """Signed inventory in base."""
+        return self._position.now.qty
+
+    @property
+    def cash(self) -> Decimal:
+        """Quote currency that trades, the opening and transfers moved."""
+        return self._position.now.cash
+
+    @property
+    def cost(self) -> Decimal:
+        """What the open position was bought for, signed like it."""
+        return self._position.now.cost
 
     @property
     def average(self) -> Decimal | None:
@@ -138,19 +148,6 @@ class Ledger:
             self._hold_price, self._hold_target = mid, target
         return self.hold_excess + target * (mid - self._hold_price)
 
-    def _move(self, signed: Decimal, price: Decimal) -> None:
-        """Average cost: adding raises cost by its price, reducing releases its share, rounded."""
-        with localcontext(EXACT):
-            before, after = self.qty, self.qty + signed
-            self.cash -= signed * price
-            if before * signed >= 0:
-                self.cost += signed * price
-            elif after * before > 0:
-                self.cost += (self.cost * signed / before).quantize(MONEY, ROUND_HALF_EVEN)
-            else:
-                self.cost = after * price
-            self.qty = after
-
     def _charge(self, fill: FillEvent) -> None:
         """Fees are money; a spot fee in the base asset is inventory handed over at the fill's price."""
         if not fill.fee:
@@ -160,10 +157,15 @@ class Ledger:
         if asset == self.instrument.quote:
             self.fee_cost += fill.fee
         elif asset == self.instrument.base and self.instrument.is_spot:
-            self._move(-fill.fee, fill.price)
+            self._position.move(_key(fill), -fill.fee, fill.price)
             self.fee_cost += fill.fee * fill.price
         elif asset in self.asset_prices:
             self.fee_cost += fill.fee * self.asset_prices[asset]
         else:
             rate = self.instrument.maker if fill.maker else self.instrument.taker
             self.fee_cost += (fill.qty * fill.price * abs(rate)).copy_sign(fill.fee)
+
+
+def _key(fill: FillEvent) -> tuple[int, int]:
+    """The venue's order: by time, then by trade number where trade ids are numbers."""
+    return fill.venue_ns, int(fill.tid) if fill.tid.isdigit() else 0

@@ -31,6 +31,9 @@ _SEEN = {
 _AMEND_FATE_TOLD = frozenset({Cause.FILTER, Cause.RATE_LIMIT, Cause.BALANCE, Cause.CLOCK, Cause.REDUCE_ONLY})
 """Refusals of an amendment after which the order surely rests as before."""
 
+_AMEND_AGAIN = frozenset({Cause.RATE_LIMIT, Cause.CLOCK, Cause.POST_ONLY, Cause.NOT_FOUND})
+"""Refusals that say nothing about whether this order can be amended."""
+
 
 @dataclass(slots=True)
 class Order:
@@ -166,9 +169,11 @@ class OrderTable:
         self._fill_up(order, t_ns)
 
     def amended(self, order: Order, event: AmendAccepted) -> None:
-        """The venue acknowledged an amendment."""
-        if not order.state.final:
-            self._set_terms(order, event.price, event.qty)
+        """The venue acknowledged an amendment; one that a stream had told before is no news."""
+        if (event.price, event.qty) != (order.next_price, order.next_qty):
+            return
+        order.price, order.qty = event.price, event.qty
+        order.next_price = order.next_qty = None
         self._enter(order, Input.AMEND_ACK, event.t_ns, "amended")
         self._fill_up(order, event.t_ns)
 
@@ -184,7 +189,7 @@ class OrderTable:
             self._enter(order, Input.LOST_TRACK if twin else Input.CREATE_REJECTED, event.t_ns, reason)
         elif event.request == "amend":
             told = event.cause in _AMEND_FATE_TOLD
-            order.amendable = event.cause is Cause.RATE_LIMIT
+            order.amendable = event.cause in _AMEND_AGAIN
             self._enter(order, Input.AMEND_REJECTED if told else Input.LOST_TRACK, event.t_ns, reason)
             if told:
                 order.next_price = order.next_qty = None
@@ -252,10 +257,6 @@ class OrderTable:
             if not awaited:
                 order.next_price = order.next_qty = None
         self._fill_up(order, event.t_ns)
-
-    def _set_terms(self, order: Order, price: int, qty: int) -> None:
-        order.price, order.qty = price, qty
-        order.next_price = order.next_qty = None
 
     def _fill_up(self, order: Order, t_ns: int) -> None:
         """Executions that add up to the whole quantity end an order without a status."""

@@ -38,8 +38,9 @@ class Reconciler:
         if state.waiting and now - state.asked_ns < limits.reconcile_timeout_s * NS_PER_S:
             return False
         waited = now - state.asked_ns
-        urgent = (
+        urgent = bool(
             not state.agreed
+            or self.account.money.differences
             or desk.ledger.opened_ns is None
             or not desk.board.causes.keys().isdisjoint({Switch.RECONCILE, Switch.STARTUP})
         )

@@ -15,7 +15,7 @@ from asmm_daemon.core.explain import QuoteLine
 from asmm_daemon.core.order_state import OrderState
 from asmm_daemon.core.orders import Order
 from asmm_daemon.core.outbox import Outbox
-from asmm_daemon.core.oversight import State
+from asmm_daemon.core.oversight import State, Switch
 from asmm_daemon.core.params import MAX_LEVELS
 from asmm_daemon.core.records import RecordKind
 from asmm_daemon.core.risk import Facts, Gate, Refusal
@@ -143,6 +143,7 @@ class Trader:
         if not desk.quoting or state is State.PAUSED or halted:
             return np.zeros(0, DESIRED)
         chosen, off = desk.decision[0], desk.sides_off()
+        half = state is not State.ACTIVE and Switch.SOFT_DRAWDOWN in self.account.board.causes
         rows = []
         for side, prices, lots in (
             (1, chosen["bid_price"], chosen["bid_qty"]),
@@ -150,11 +151,12 @@ class Trader:
         ):
             if side in off or (state is not State.ACTIVE and side != desk.reduce_side):
                 continue
-            rows += [
-                (side, level, int(prices[level]), int(lots[level]))
-                for level in range(int(chosen["levels"]))
-                if lots[level] > 0
-            ]
+            for level in range(int(chosen["levels"])):
+                price, qty = int(prices[level]), int(lots[level])
+                if half:
+                    qty = max(qty // 2, min(qty, desk.spec.instrument.min_lots(price)))
+                if qty > 0:
+                    rows.append((side, level, price, qty))
         return np.array(rows, DESIRED)
 
     def _carry_out(

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asmm_daemon.core import ledger as ledger_module
+from asmm_daemon.core import position as position_module
 from asmm_daemon.core.ledger import Ledger
 from asmm_daemon.events import FillEvent
 from asmm_daemon.units import Instrument
@@ -151,7 +152,14 @@ FILLS = st.lists(
 
 def as_fills(rows):
     return [
-        fill(str(k), side, D(lots) * D("0.001"), D(ticks) * D("0.1"), D(fee) * D("0.00001"))
+        fill(
+            str(k),
+            side,
+            D(lots) * D("0.001"),
+            D(ticks) * D("0.1"),
+            D(fee) * D("0.00001"),
+            venue_ns=10 + k // 3,
+        )
         for k, (side, lots, ticks, fee) in enumerate(rows)
     ]
 
@@ -170,6 +178,7 @@ def test_any_order_of_arrival_gives_the_same_account(rows, mid, data):
     assert one.qty == two.qty == sum(f.side * f.qty for f in fills)
     exact = sum((f.side * f.qty * (price - f.price) - f.fee for f in fills), D(0))
     assert one.net(price) == two.net(price) == exact
+    assert (one.realised, one.cost) == (two.realised, two.cost)
 
 
 @given(rows=FILLS, mid=st.integers(1, 10_000_000))
@@ -191,7 +200,7 @@ def test_a_flat_position_has_no_cost_left(rows):
         book.book(f)
     if book.qty:
         side = -1 if book.qty > 0 else 1
-        book.book(fill("close", side, abs(book.qty), "100"))
+        book.book(fill("999", side, abs(book.qty), "100", venue_ns=99))
     assert (book.qty, book.cost) == (0, 0)
     assert book.realised == book.cash
 
@@ -212,3 +221,16 @@ def test_flows_are_what_the_venues_balances_show():
     adopted = Ledger(instrument())
     adopted.open(D(1), D(100), 5)
     assert "USDT" not in adopted.flows()
+
+
+def test_folding_old_moves_changes_nothing(monkeypatch):
+    """The moves kept for reordering are bounded; what is folded away counts as before."""
+    rows = [(1 if k % 3 else -1, 10 + k, 1000 + 7 * k, 1) for k in range(60)]
+    whole = Ledger(instrument())
+    for f in as_fills(rows):
+        whole.book(f)
+    monkeypatch.setattr(position_module, "KEPT", 8)
+    folded = Ledger(instrument())
+    for f in as_fills(rows):
+        folded.book(f)
+    assert (folded.qty, folded.cash, folded.cost) == (whole.qty, whole.cash, whole.cost)

@@ -143,6 +143,18 @@ def test_both_terms_of_an_amendment_count_until_it_is_told():
     assert (order.state, order.price, order.open_lots) == (S.LIVE, 101, 15)
 
 
+def test_a_late_ack_of_an_earlier_amendment_is_no_news():
+    """The stream told the first amendment; its ack comes while the second is under way and ends nothing."""
+    table, order = live_order()
+    table.amend_sent(order, 101, 10, NS)
+    table.update(update(price=101, qty=10, t=2 * NS))
+    table.amend_sent(order, 102, 10, 2 * NS)
+    table.amended(order, AmendAccepted(t_ns=3 * NS, m=0, cid="a", price=101, qty=10))
+    assert (order.state, order.price, order.next_price) == (S.PENDING_AMEND, 101, 102)
+    table.amended(order, AmendAccepted(t_ns=3 * NS, m=0, cid="a", price=102, qty=10))
+    assert (order.state, order.price) == (S.LIVE, 102)
+
+
 def test_a_refused_amendment_leaves_the_order_as_it_was_only_when_told():
     """A filter's refusal keeps the order; any other leaves its fate open."""
     table, order = live_order()

@@ -349,6 +349,28 @@ def test_lost_requests_and_acks_break_no_invariant(seed):
     same_books(sim)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_kills_at_any_moment_break_no_invariant(seed):
+    """S4, S6, S7, S8: SIGKILL in the middle of lost requests, three times, and the books still agree."""
+    chance = random.Random(seed)
+    sim = make(140, trades=both(3, 150), path=lambda t: 300_000 + int(60 * (t % 7)))
+    rules = Invariants(sim, "0.3")
+    for _ in range(3):
+        shaky(sim, chance.randrange(1000))
+        sim.run(chance.uniform(5, 20))
+        sim.kill()
+        sim.run(chance.uniform(0.1, 6))
+        sim.start()
+    sim.run(15)
+    sim.fault = lambda command: None
+    sim.run(12)
+    sim.stop()
+    sim.run(10)
+    assert not sim.open_orders
+    rules.check()
+    same_books(sim)
+
+
 def first_broken(seeds, needle):
     """The first seed under which an invariant breaks, None when none does."""
     for seed in seeds:
