@@ -3,11 +3,12 @@
 One observation is one taker order: trades of the same side and venue time are merged, and the furthest
 price counts. Its reach is measured from the mid of the last quote cycle, from which quotes were made.
 Orders that only hit the best level fill nothing behind its queue, and they are most of all; so those
-count that go at least a tick beyond half a spread. Their excess over that is taken as geometric on
-ticks, of which κ = ln(1 + n·tick/Σexcess)/tick is the maximum-likelihood estimate; an excess counts as
-at most OUTLIER slow means, or a single sweep would set κ for hours. A is their rate over the time with
-a valid book (silence counts, gaps do not), carried back to δ = 0. Until orders were seen a prior stands
-in, weighted as so many orders. Lengths are in ticks.
+count that go beyond half a spread by at least a tick and by NEAR times the mean of all that do: the law
+is fitted where quotes stand. Their excess over that is taken as geometric on ticks, of which
+κ = ln(1 + n·tick/Σexcess)/tick is the maximum-likelihood estimate; an excess counts as at most OUTLIER
+slow means, or a single sweep would set κ for hours. A is their rate over the time with a valid book
+(silence counts, gaps do not), carried back to δ = 0. Until orders were seen a prior stands in, weighted
+as so many orders. Lengths are in ticks.
 """
 
 from typing import Any
@@ -22,8 +23,10 @@ from asmm_daemon.kernels import flat_kernel
 
 PRIOR_RATE = 0.02
 """Prior rate of orders of one side that go beyond the best level, 1/s, weighted as one order."""
-OUTLIER = 10.0
-"""Slow means (at least a tick) at which one order's excess is capped: e⁻¹⁰ of a geometric law lies above."""
+NEAR = 0.5
+"""Share of the mean excess over the touch below which an order says nothing of where quotes stand."""
+OUTLIER = 5.0
+"""Slow means (at least a tick) at which one order's excess is capped: e⁻⁵ of a geometric law lies above."""
 ASKS_MEET = int64(0)
 """Index of buying takers, who reach our asks."""
 BIDS_MEET = int64(1)
@@ -35,12 +38,14 @@ REACH_MAX = 0.01
 
 INTENSITY = np.dtype(
     [
-        ("beyond", np.float64, (2,)),  # decayed count of orders beyond the touch, kappa_halflife_s
+        ("beyond", np.float64, (2,)),  # decayed count of orders that count, kappa_halflife_s
         ("excess", np.float64, (2,)),  # Σ of their excess, ticks
-        ("touch", np.float64, (2,)),  # Σ of half a spread and a tick, ticks
+        ("from_mid", np.float64, (2,)),  # Σ of the reach from which it was counted, ticks
         ("seconds", np.float64),  # decayed exposure with a valid book
         ("slow_beyond", np.float64),  # as `beyond` and `excess`, both sides, slow_halflife_s
         ("slow_excess", np.float64),
+        ("all_beyond", np.float64),  # orders beyond half a spread and a tick, slow_halflife_s
+        ("all_excess", np.float64),  # Σ of their excess over that, ticks
         ("prior_ticks", np.float64),  # 1/κ of the prior, ticks; 0: not set
         # the taker order whose trades are still being merged
         ("side", np.int64),  # 0: none
@@ -48,7 +53,7 @@ INTENSITY = np.dtype(
         ("local_ns", np.int64),
         ("furthest", np.int64),  # ticks
         ("reference", np.float64),  # mid of the last cycle before it, ticks
-        ("touch_from", np.float64),  # half a spread and a tick, ticks
+        ("touch", np.float64),  # half a spread and a tick, ticks
     ],
     align=True,
 )
@@ -87,7 +92,7 @@ def add_trade(
     e.local_ns = local_ns
     e.furthest = price
     e.reference = reference
-    e.touch_from = half_spread + 1.0
+    e.touch = half_spread + 1.0
 
 
 @flat_kernel
@@ -97,16 +102,22 @@ def close_order(intensity: Intensity, params: Params) -> None:
     if e.side == 0:
         return
     i = ASKS_MEET if e.side > 0 else BIDS_MEET
-    excess = e.side * (e.furthest - e.reference) - e.touch_from
-    if excess >= 0.0:
-        mean = _mean_excess(intensity, params, e.slow_beyond, e.slow_excess)
-        excess = min(excess, OUTLIER * max(mean, 1.0))
+    beyond = e.side * (e.furthest - e.reference) - e.touch
+    e.side = 0
+    if beyond < 0.0:
+        return
+    near = NEAR * e.all_excess / e.all_beyond - 1.0 if e.all_beyond > 0.0 else 0.0
+    near = max(near, 0.0)
+    most = OUTLIER * max(_mean_excess(intensity, params, e.slow_beyond, e.slow_excess), 1.0)
+    e.all_beyond += 1.0
+    e.all_excess += min(beyond, near + most)
+    if beyond >= near:
+        excess = min(beyond - near, most)
         e.beyond[i] += 1.0
         e.excess[i] += excess
-        e.touch[i] += e.touch_from
+        e.from_mid[i] += e.touch + near
         e.slow_beyond += 1.0
         e.slow_excess += excess
-    e.side = 0
 
 
 @flat_kernel
@@ -119,11 +130,13 @@ def decay(intensity: Intensity, params: Params, exposed_ns: int) -> None:
     for i in range(2):
         e.beyond[i] *= current
         e.excess[i] *= current
-        e.touch[i] *= current
+        e.from_mid[i] *= current
     e.seconds *= current
     slow = 0.5 ** (SAMPLE_S / p.slow_halflife_s)
     e.slow_beyond *= slow
     e.slow_excess *= slow
+    e.all_beyond *= slow
+    e.all_excess *= slow
 
 
 @flat_kernel
@@ -177,9 +190,9 @@ def is_prior(intensity: Intensity, params: Params) -> bool:
 
 @flat_kernel
 def arrival(intensity: Intensity, kappa_ticks: float) -> float:
-    """A of one side (mean of both), 1/s: rate beyond the touch, carried from there back to δ = 0."""
+    """A of one side (mean of both), 1/s: the rate of orders that count, carried back to δ = 0."""
     e = intensity[0]
     beyond = e.beyond[0] + e.beyond[1]
     rate = (beyond + 2.0) / (2.0 * (e.seconds + 1.0 / PRIOR_RATE))
-    touch = (e.touch[0] + e.touch[1]) / beyond if beyond > 0.0 else 1.0
-    return rate * np.exp(min(kappa_ticks * touch, 50.0))
+    reach = (e.from_mid[0] + e.from_mid[1]) / beyond if beyond > 0.0 else 1.0
+    return rate * np.exp(min(kappa_ticks * reach, 50.0))

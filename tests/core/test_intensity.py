@@ -46,22 +46,22 @@ def test_kappa_is_the_maximum_likelihood_of_a_geometric_law(params) -> None:
 def test_trades_of_one_taker_are_one_order(params) -> None:
     """Same side and venue time are merged, and the furthest price counts."""
     record = fresh(params)
-    for price in (1_000_001, 1_000_005, 1_000_003):
+    for price in (1_000_001, 1_000_003, 1_000_002):
         order(record, params, 1.0, 1, price)
     order(record, params, 2.0, 1, 1_000_002)
     flow.close_order(record, params)
     assert record["beyond"][0].tolist() == [2.0, 0.0]
-    assert record["excess"][0, 0] == pytest.approx((5 - 1.5) + (2 - 1.5))
+    assert record["excess"][0, 0] == pytest.approx((3 - 1.5) + (2 - 1.5))
 
 
 def test_sides_are_told_apart(params) -> None:
     """A sale at the same moment is another order, and reaches our bids."""
     record = fresh(params)
-    order(record, params, 1.0, 1, 1_000_004)
+    order(record, params, 1.0, 1, 1_000_003)
     order(record, params, 1.0, -1, 999_990)
     flow.close_order(record, params)
     assert record["beyond"][0].tolist() == [1.0, 1.0]
-    assert record["excess"][0].tolist() == [2.5, 8.5]
+    assert record["excess"][0].tolist() == [1.5, 8.5]
 
 
 def test_orders_at_the_touch_do_not_count(params) -> None:
@@ -72,8 +72,19 @@ def test_orders_at_the_touch_do_not_count(params) -> None:
     assert record["beyond"][0].sum() == 0
 
 
+def test_orders_near_the_touch_say_nothing_of_the_tail(params) -> None:
+    """Where most orders reach a few ticks and some a hundred, κ is that of the hundred."""
+    rng = np.random.default_rng(2)
+    record = fresh(params)
+    far = np.where(rng.random(4000) < 0.4, rng.exponential(100.0, 4000), rng.exponential(4.0, 4000))
+    for k, reach in enumerate(far.tolist()):
+        order(record, params, float(k), 1, 1_000_002 + round(reach), 1.0)
+    assert far.mean() < 45
+    assert 1 / flow.kappa(record, params, MID) == pytest.approx(100.0, rel=0.15)
+
+
 def test_one_sweep_does_not_set_kappa(params) -> None:
-    """An order that sweeps the whole book counts as at most ten slow means."""
+    """An order that sweeps the whole book counts as at most OUTLIER slow means."""
     record = fresh(params)
     for k in range(50):
         order(record, params, float(k), 1, 1_000_004)
@@ -92,10 +103,11 @@ def test_prior_holds_until_orders_were_seen(btc: Instrument) -> None:
     record = fresh(kept)
     assert flow.kappa(record, kept, MID) / 0.1 == pytest.approx(0.25)
     assert flow.is_prior(record, kept)
-    for k in range(40):
-        order(record, kept, float(k), 1, 1_000_101)
+    far = np.random.default_rng(1).exponential(90.0, 1000)
+    for k, reach in enumerate(far.tolist()):
+        order(record, kept, float(k), 1, 1_000_002 + round(reach), 1.0)
     assert not flow.is_prior(record, kept)
-    assert 1 / flow.kappa(record, kept, MID) == pytest.approx(90.0, rel=0.15)
+    assert 1 / flow.kappa(record, kept, MID) == pytest.approx(90.0, rel=0.1)
 
 
 def test_kappa_keeps_to_its_bounds(params) -> None:
