@@ -58,10 +58,10 @@ def test_sides_are_told_apart(params) -> None:
     """A sale at the same moment is another order, and reaches our bids."""
     record = fresh(params)
     order(record, params, 1.0, 1, 1_000_003)
-    order(record, params, 1.0, -1, 999_990)
+    order(record, params, 1.0, -1, 999_995)
     flow.close_order(record, params)
     assert record["beyond"][0].tolist() == [1.0, 1.0]
-    assert record["excess"][0].tolist() == [1.5, 8.5]
+    assert record["excess"][0].tolist() == [1.5, 3.5]
 
 
 def test_orders_at_the_touch_do_not_count(params) -> None:
