@@ -1,16 +1,12 @@
 """Our compiled fill loop beside hftbacktest's, on the same tape and orders, in one run.
 
-Both loop the recorded USD-M tape (or the one named) with a stream of post-only, resting and taking
+Both loop the recorded USD-M tape (or a made-up one) with a stream of post-only, resting and taking
 orders, and must give the same fills. hftbacktest runs its ROIVectorMarketDepth from a compiled loop, once
 as it is used (the exchange's book and the strategy's book) and once with the exchange's book alone, which
 is the work that our loop does; ours is timed with a second book beside it as well.
 """
 
-import argparse
-import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -32,15 +28,12 @@ from hftbacktest import (
 )
 from numpy.typing import NDArray
 
-from asmm_daemon.core.book import Book, apply, clear_to, match_level, new_book
+from asmm_daemon.core.book import Book, clear_to, match_level, new_book
 from asmm_daemon.core.fills import CANCEL, COMMAND, FULL, PLACE, POST_ONLY, run
 from asmm_daemon.events import BBO, CLEAR, DEPTH, GAP, TRADE, Rows
 from asmm_daemon.kernels import flat_kernel
-from asmm_daemon.tape.load import load_tape
 
 POWER = 3.0
-GOAL = 1.5
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "binance-raw"
 
 
 @flat_kernel
@@ -239,78 +232,3 @@ def after_snapshot(rows: Rows) -> Rows:
     kept = rows[whole[0] :].copy()
     kept["exch_ns"] = np.maximum.accumulate(kept["exch_ns"])
     return kept
-
-
-def measure(rows: Rows, commands: NDArray[Any], runs: int) -> dict[str, float]:
-    """Rows (as our tape counts them) per second of each loop, the best of alternating runs."""
-    events = to_events(rows)
-    venue_only = events.copy()
-    venue_only["ev"] &= ~np.uint64(LOCAL_EVENT)
-    bounds = price_range(rows)
-
-    def theirs(tape: NDArray[Any]) -> float:
-        hbt = reference(tape, *bounds)
-        seconds = timed(lambda: drive(hbt, commands))
-        hbt.close()
-        return seconds
-
-    def ours() -> float:
-        return timed(lambda: run(rows, commands, power=POWER, mode=FULL, end_on_gap=False))
-
-    def ours_and_a_book() -> float:
-        book = new_book()
-        return ours() + timed(lambda: apply_all(rows, book))
-
-    loops: dict[str, Callable[[], float]] = {
-        "hftbacktest": lambda: theirs(events),
-        "hftbacktest, exchange side only": lambda: theirs(venue_only),
-        "asmm": ours,
-        "asmm with a second book": ours_and_a_book,
-    }
-    for loop in loops.values():
-        loop()
-    best = dict.fromkeys(loops, float("inf"))
-    for _ in range(runs):
-        for name, loop in loops.items():
-            best[name] = min(best[name], loop())
-    return {name: rows.size / seconds for name, seconds in best.items()}
-
-
-def timed(action: Callable[[], object]) -> float:
-    """Processor seconds of an action: others on the machine count less than on a clock."""
-    start = time.process_time()
-    action()
-    return time.process_time() - start
-
-
-@flat_kernel
-def apply_all(rows: Rows, book: Book) -> None:
-    """What a strategy's own view of the book costs beside the venue's."""
-    for i in range(rows.size):
-        apply(book, rows[i].kind, 1 if rows[i].side > 0 else -1, rows[i].price, rows[i].qty)
-
-
-def main() -> int:
-    """Prints rows per second and ratios; fails when the fills differ or the goal is missed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tape", nargs="?", type=Path, default=DATA / "btcusdt-usdm")
-    parser.add_argument("--every-ms", type=int, default=200, help="a pair of orders every so often")
-    parser.add_argument("--runs", type=int, default=7)
-    options = parser.parse_args()
-    rows = after_snapshot(load_tape(options.tape).rows)
-    commands = commands_for(rows, options.every_ms * 1_000_000)
-    theirs, ours = theirs_of(rows, commands), ours_of(rows, commands)
-    speed = measure(rows, commands, options.runs)
-    same = "the same fills" if theirs == ours else "DIFFERENT FILLS"
-    print(f"{options.tape.name}: {rows.size} rows, {commands.size} commands, {len(ours)} fills each: {same}")
-    for name, rows_per_s in speed.items():
-        print(f"  {name:32} {rows_per_s / 1e6:7.2f} M rows/s  {1e9 / rows_per_s:6.1f} ns a row")
-    ratio = speed["asmm"] / speed["hftbacktest"]
-    like = speed["asmm"] / speed["hftbacktest, exchange side only"]
-    both = speed["asmm with a second book"] / speed["hftbacktest"]
-    print(f"  ratio {ratio:.2f} (exchange side only {like:.2f}, with a second book {both:.2f}; goal 1.50)")
-    return 0 if theirs == ours and min(ratio, like, both) >= GOAL else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,8 @@
 """What our venue path costs: book and trade messages beside ccxt's own, orders beside bare aiohttp.
 
 Both sides of each ratio run in this process, over the loopback, against servers in child processes;
-only this process's CPU time counts for messages. Usage: bench_venue.py [messages] [orders]
+only this process's CPU time counts for messages. Our path ends in the engine's market state, ccxt's in
+its own book or list of trades.
 """
 
 import asyncio
@@ -9,26 +10,33 @@ import hashlib
 import hmac
 import json
 import random
-import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from urllib.parse import urlencode
 
 import aiohttp
 import ccxt.pro
 import orjson
 from aiohttp import web
+from bench_cycle import make_engine
+from bench_table import Effort, Line, median, quantile
 
 from asmm_daemon.clock import Clock
+from asmm_daemon.core.policy import FixedPolicy
+from asmm_daemon.core.records import Record, RecordKind
 from asmm_daemon.events import Accepted, Cancel, ChannelEvent, Event, MarketData, Place
+from asmm_daemon.service.journal import Journal
 from asmm_daemon.venue.adapter import CcxtVenue
 from asmm_daemon.venue.gateway import rebase
 from asmm_daemon.venue.protocol import VenueSettings
 
 SYMBOL = "BTCUSDT"
 LEVELS = 10
+MESSAGE_GOAL, ORDER_GOAL = 1.2, 1.7
 INFO = {
     "rateLimits": [
         {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 2400}
@@ -175,15 +183,17 @@ async def by_ccxt(url: str, kind: str, count: int) -> float:
 
 
 async def by_us(url: str, count: int) -> float:
-    """The adapter, with a sink that only counts."""
+    """The adapter and the engine's market state behind it."""
     venue = CcxtVenue(
         VenueSettings("binanceusdm", (SYMBOL,), "K", "S", url, url.replace("http", "ws")), Clock()
     )
     await venue.connect()
+    engine = make_engine(venue.instruments[0], FixedPolicy(0.1))
     taken, up, stop = 0, asyncio.Event(), asyncio.Event()
 
     def sink(event: Event) -> None:
         nonlocal taken
+        engine.step(event)
         if isinstance(event, MarketData):
             taken += event.rows["exch_ns"][0] == 1_000_000
         elif isinstance(event, ChannelEvent) and event.m == 0:
@@ -200,20 +210,38 @@ async def by_us(url: str, count: int) -> float:
     return spent
 
 
-async def messages(count: int) -> None:
-    """Book and trade messages, in bursts and paced, ours beside ccxt's."""
-    for kind in ("depth", "trade"):
-        for name, pace_s, n in (("in bursts", 0.0, count), ("paced", 0.001, count // 4)):
+async def messages(count: int, runs: int) -> list[Line]:
+    """Book and trade messages, in bursts and paced, ours beside ccxt's in turns."""
+    found = []
+    for kind, what in (("depth", "book message"), ("trade", "trade message")):
+        for name, pace_s, n in (("in bursts", 0.0, count), ("one a ms", 0.001, count // 4)):
             process, line = await child(__file__, "--serve", kind, str(n), str(pace_s))
             url = f"http://127.0.0.1:{int(line)}"
+            ours, theirs = [], []
             try:
-                pairs = [(await by_us(url, n), await by_ccxt(url, kind, n)) for _ in range(3)]
+                await by_us(url, n)
+                for run in range(runs):
+                    if run % 2 == 0:
+                        ours.append(await by_us(url, n))
+                    theirs.append(await by_ccxt(url, kind, n))
+                    if run % 2:
+                        ours.append(await by_us(url, n))
             finally:
                 process.terminate()
                 await process.wait()
-            ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
-            line_text = f"ours {ours:6.1f} us, ccxt {theirs:6.1f} us, ratio {ours / theirs:.2f}"
-            print(f"{kind} message {name:9}: {line_text}")
+            found.append(
+                Line(
+                    part="venue",
+                    what=f"{what}, {name}",
+                    ours=median(ours),
+                    baseline="ccxt.pro alone",
+                    base=median(theirs),
+                    unit="us CPU",
+                    goal=MESSAGE_GOAL,
+                    note=f"wire to the engine's market state; medians of {runs} runs of {n} in turns",
+                )
+            )
+    return found
 
 
 # order round trip -------------------------------------------------------------------------------
@@ -244,8 +272,8 @@ class Bare:
         return body
 
 
-async def orders(count: int) -> None:
-    """Create and cancel, alternating between ours and bare aiohttp on the same server."""
+async def orders(count: int) -> list[Line]:
+    """Create and cancel, in turns with bare aiohttp on the same server; the journal's write beside it."""
     process, line = await child(
         "-m", "asmm_daemon.exchange.run", "--venue", "binanceusdm", "--feed", "synthetic"
     )
@@ -276,8 +304,37 @@ async def orders(count: int) -> None:
         await venue.close()
         process.terminate()
         await process.wait()
-    ours, theirs = statistics.median(times["ours"]), statistics.median(times["bare"])
-    print(f"order round trip         : ours {ours:6.2f} ms, bare {theirs:6.2f} ms, ratio {ours / theirs:.2f}")
+    written = await journal_writes(count)
+    ours, theirs = median(times["ours"]), median(times["bare"])
+    half = f"medians of {2 * count} requests in turns, create and cancel; the journal's write excluded"
+    return [
+        Line("orders", "order round trip", ours, "bare aiohttp", theirs, "ms", goal=ORDER_GOAL, note=half),
+        Line(
+            "orders",
+            "journal write, an intent on disk",
+            median(written),
+            "that round trip",
+            ours,
+            "ms",
+            note=f"p99 {quantile(written, 0.99):.2f} ms of {len(written)}; SQLite, WAL, synchronous=FULL",
+        ),
+    ]
+
+
+async def journal_writes(count: int) -> list[float]:
+    """Milliseconds until an order's intent is durable, one at a time as the daemon waits for it."""
+    with tempfile.TemporaryDirectory(prefix="asmm-bench-", dir=Path.cwd()) as folder:
+        journal = Journal(
+            Path(folder), mode="demo", venue="x", symbols=[SYMBOL], config_sha256="", model_sha256=""
+        )
+        data = {"side": 1, "level": 0, "price": 600000, "qty": 10, "tif": "PO", "reduce_only": False}
+        found = []
+        for i in range(4 * count):
+            record = Record(RecordKind.INTENT, i, SYMBOL, f"asmm-{i}", data)
+            found.append(await timed(journal.write([record])))
+            await asyncio.sleep(0.01)
+        await journal.close("for")
+    return found
 
 
 async def by_adapter(venue: CcxtVenue, events: list[Event], bid: int, i: int) -> tuple[str, float, float]:
@@ -301,16 +358,15 @@ def is_book(event: Event) -> bool:
     return isinstance(event, MarketData) and bool((event.rows["side"] == 1).any()) and event.rows.size > 3
 
 
-async def main() -> None:
-    """Everything, one after another."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 8000
-    if count:
-        await messages(count)
-    await orders(int(sys.argv[2]) if len(sys.argv) > 2 else 60)
+def venue_lines(effort: Effort) -> list[Line]:
+    """CPU per message."""
+    return asyncio.run(messages(effort.of(8000, 2000), effort.of(5, 2)))
+
+
+def order_lines(effort: Effort) -> list[Line]:
+    """Order round trip."""
+    return asyncio.run(orders(effort.of(100, 20)))
 
 
 if __name__ == "__main__":
-    if "--serve" in sys.argv:
-        asyncio.run(serve(sys.argv[2], int(sys.argv[3]), float(sys.argv[4])))
-    else:
-        asyncio.run(main())
+    asyncio.run(serve(sys.argv[2], int(sys.argv[3]), float(sys.argv[4])))
