@@ -7,7 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asmm_daemon.core.params import QuoteParams, to_record
-from asmm_daemon.core.quotes import ask_ticks, bid_ticks, level_step, max_lots, min_lots, order_lots
+from asmm_daemon.core.quotes import (
+    ask_ticks,
+    bid_ticks,
+    level_step,
+    live_reach,
+    max_lots,
+    min_lots,
+    order_lots,
+    rounded,
+)
 from asmm_daemon.units import Instrument, Lots
 
 
@@ -83,3 +92,21 @@ def test_levels_lie_at_least_a_tick_apart(btc: Instrument) -> None:
 def test_no_room_no_order(btc: Instrument, room: float) -> None:
     """Less than a lot of room leaves nothing to quote."""
     assert order_lots(to_record(QuoteParams(), btc), 950_000, 10.0, 0.0, room) == 0
+
+
+def test_reach_in_which_a_quote_is_live(btc: Instrument) -> None:
+    """The widest of 5 bps, 2 ticks and 1.5 half-spreads."""
+    params = to_record(QuoteParams(), btc)
+    assert live_reach(params, 950_000.0, 1.0) == pytest.approx(475.0)
+    assert live_reach(params, 950_000.0, 40.0) == pytest.approx(600.0)
+    assert live_reach(params, 1_000.0, 0.1) == 2.0
+
+
+def test_a_coarse_grid_does_not_round_a_quote_out_of_reach() -> None:
+    """Less than a tick out of reach goes to the nearer tick, unless fee and edge would not be in."""
+    mid, reach = 1000.5, 3.4
+    assert rounded(1, 997.6, mid, reach, 999.0) == 998  # 3.5 ticks down would be out of reach
+    assert rounded(-1, 1003.4, mid, reach, 1002.0) == 1003
+    assert rounded(1, 997.6, mid, reach, 997.9) == 997  # the fee would not be in
+    assert rounded(1, 998.2, mid, reach, 999.0) == 998  # in reach as it is
+    assert rounded(1, 990.6, mid, reach, 999.0) == 990  # far out: inventory or skew wants it there
