@@ -22,8 +22,9 @@ from asmm_daemon.events import (
     Reconcile,
     Snapshot,
 )
-from asmm_daemon.units import NS_PER_MS, NS_PER_S, Instrument
+from asmm_daemon.units import NS_PER_S, Instrument
 from asmm_daemon.venue import top
+from asmm_daemon.venue.clock_sync import ClockSync
 from asmm_daemon.venue.deadman import Deadman
 from asmm_daemon.venue.dialects import connection
 from asmm_daemon.venue.doctor import examine
@@ -44,7 +45,6 @@ _REST_STRIKES = 2
 _FUNDING_S = 30.0
 _TRADES_S = 10.0
 _CLOCK_S = 300.0
-_CLOCK_DOUBT_NS = 5 * NS_PER_MS
 _OVERLAP_NS = 60 * NS_PER_S
 
 
@@ -58,7 +58,8 @@ class CcxtVenue:
         self._exchange, self._requests, self._dialect = connection(settings, clock)
         self._requests.on_reply = self._replied
         self._requests.on_key = self._key_told
-        self._requests.measure_clock = self._measure_clock
+        self._clock_sync = ClockSync(self._dialect, self._exchange, clock)
+        self._requests.measure_clock = self._clock_sync.measure
         self._deadman = Deadman(self._dialect, clock, settings)
         self._executor = Executor(self._dialect, clock, settings, self._emit, self._expect)
         self._streams: list[MarketStream] = []
@@ -147,7 +148,7 @@ class CcxtVenue:
     async def connect(self) -> None:
         """Sets the clock, loads markets and fees. Raises VenueError in one clear sentence."""
         try:
-            await self._measure_clock()
+            await self._clock_sync.start()
             await self._dialect.load()
         except VenueError as error:
             raise VenueError(
@@ -161,19 +162,6 @@ class CcxtVenue:
             ) from error
         self._killer.take(self._dialect.instruments)
         top.warm_up(warm_up(RowMaker(self._dialect.instruments[0])))
-
-    async def _measure_clock(self) -> None:
-        """Sets venue time from the quickest of three answers; a small difference is left alone."""
-        best: tuple[float, int] | None = None
-        for _ in range(3):
-            server_ms, took_s = await self._dialect.server_ms()
-            half_ns = int(took_s / 2 * self._clock.speed * NS_PER_S)
-            error_ns = server_ms * NS_PER_MS + NS_PER_MS // 2 + half_ns - self._clock.now_ns()
-            if best is None or took_s < best[0]:
-                best = (took_s, error_ns)
-        doubt_ns = _CLOCK_DOUBT_NS + (best[0] / 2 * NS_PER_S if best is not None else 0.0)
-        if best is not None and abs(best[1]) > doubt_ns * max(self._clock.speed, 1.0):
-            self._clock.set(self._clock.now_ns() + best[1])
 
     async def run(self, sink: Sink, stop: asyncio.Event) -> None:
         """Streams, heartbeats, renewals, until `stop` is set. Outages are events, never exceptions."""
@@ -244,7 +232,7 @@ class CcxtVenue:
     async def _keep_clock(self, pace: Pace) -> None:
         while await pace.sleep(_CLOCK_S):
             try:
-                await self._measure_clock()
+                await self._clock_sync.measure()
             except (Refused, *MALFORMED):
                 continue
 

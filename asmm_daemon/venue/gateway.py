@@ -29,16 +29,21 @@ class _Guarded:
     """Overrides that make a ccxt class fit to trust. Mixed in before the ccxt class."""
 
     asmm_clock: Clock
+    asmm_skew_ns: int = 0
     asmm_watch: ResponseWatch | None = None
 
+    def asmm_now_ns(self) -> int:
+        """The time that the venue expects in signatures."""
+        return self.asmm_clock.now_ns() + self.asmm_skew_ns
+
     def milliseconds(self) -> int:
-        return self.asmm_clock.now_ns() // NS_PER_MS
+        return self.asmm_now_ns() // NS_PER_MS
 
     def microseconds(self) -> int:
-        return self.asmm_clock.now_ns() // 1000
+        return self.asmm_now_ns() // 1000
 
     def seconds(self) -> int:
-        return self.asmm_clock.now_ns() // NS_PER_S
+        return self.asmm_now_ns() // NS_PER_S
 
     def nonce(self) -> int:
         return self.milliseconds()

@@ -5,6 +5,7 @@ import asyncio
 from asmm_daemon.clock import Clock
 from asmm_daemon.errors import VenueError
 from asmm_daemon.units import Instrument
+from asmm_daemon.venue.clock_sync import ClockSync
 from asmm_daemon.venue.dialect import Dialect
 from asmm_daemon.venue.dialects import connection
 from asmm_daemon.venue.limits import Priority
@@ -22,6 +23,7 @@ class KillSwitch:
     def __init__(self, settings: VenueSettings, clock: Clock) -> None:
         self._settings = settings
         self._exchange, self._requests, self._dialect = connection(settings, clock, limited=False)
+        self._requests.measure_clock = ClockSync(self._dialect, self._exchange, clock).measure
 
     def take(self, instruments: tuple[Instrument, ...]) -> None:
         """The markets as loaded elsewhere, so that no time is lost when it matters."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from asmm_daemon.clock import Clock
-from asmm_daemon.events import TRADE, Channel, ChannelEvent, MarketData, Proof, Rows
+from asmm_daemon.events import DEPTH, TRADE, Channel, ChannelEvent, MarketData, Proof, Rows
 from asmm_daemon.units import NS_PER_S
 from asmm_daemon.venue.books import SequenceGap
 from asmm_daemon.venue.dialect import Dialect, Top
@@ -21,6 +21,7 @@ _ACK_S = 5.0
 _JOIN_TRIES = 8
 _MIN_DIAL_S = 3.0
 _STUCK_S = 0.5
+_AGREED_NS = 3 * NS_PER_S
 _STUCK_REAL_S = 0.1
 _TRADE_SILENCE_NS = 30 * NS_PER_S
 _TRADE_GRACE_NS = 2 * NS_PER_S
@@ -46,11 +47,11 @@ class MarketStream:
         self._wake = asyncio.Event()
         self._differs_ns = 0
         self._proved_ns = 0
-        self._asking = False
+        self._asking = self._suspect = self._known = False
         self._last_trade_ns = 0
         self.up = False
-        self.last_ns = 0
-        """When the socket last brought market data."""
+        self._book_ns = 0
+        """When the socket last told of the book."""
 
     async def run(self, pace: Pace) -> None:
         """Dials and redials until the pace stops."""
@@ -102,21 +103,27 @@ class MarketStream:
             self._broken(str(gap))
             return
         if rows is not None:
+            self._suspect = self._suspect and rows["kind"][0] != DEPTH
             self._emit(now_ns, rows)
         elif self._reader.acknowledged or self._reader.ended:
             self._wake.set()
 
     def _emit(self, now_ns: int, rows: Rows) -> None:
-        self.last_ns = now_ns
         if rows["kind"][-1] == TRADE:
             self._last_trade_ns = int(rows["exch_ns"][-1])
-        self._top.apply(rows)
+        else:
+            self._book_ns = now_ns
+            self._known = True
+            self._top.apply(rows)
         self._sink(MarketData(now_ns, self._m, rows))
-        if not self.up and self._reader.synced:
-            self.up = True
-            self._last_trade_ns = max(self._last_trade_ns, now_ns)
-            for channel in (Channel.BOOK, Channel.TRADES):
-                self._sink(ChannelEvent(now_ns, self._m, channel, True, "subscribed"))
+        if not self.up and self._reader.synced and not self._suspect:
+            self._come_up(now_ns)
+
+    def _come_up(self, now_ns: int) -> None:
+        self.up, self._suspect = True, False
+        self._last_trade_ns = max(self._last_trade_ns, now_ns)
+        for channel in (Channel.BOOK, Channel.TRADES):
+            self._sink(ChannelEvent(now_ns, self._m, channel, True, "subscribed"))
 
     def _broken(self, why: str) -> None:
         self._down(why)
@@ -128,15 +135,16 @@ class MarketStream:
 
     def _down(self, reason: str) -> None:
         """Says once that the book is unknown from here on."""
-        if not self.up:
-            return
-        self.up = False
         now_ns = self._clock.now_ns()
-        rows = self._maker.gap(now_ns)
-        self._top.apply(rows)
-        self._sink(MarketData(now_ns, self._m, rows))
-        for channel in (Channel.BOOK, Channel.TRADES):
-            self._sink(ChannelEvent(now_ns, self._m, channel, False, reason))
+        if self._known:
+            self._known = False
+            rows = self._maker.gap(now_ns)
+            self._top.apply(rows)
+            self._sink(MarketData(now_ns, self._m, rows))
+        if self.up:
+            self.up = False
+            for channel in (Channel.BOOK, Channel.TRADES):
+                self._sink(ChannelEvent(now_ns, self._m, channel, False, reason))
 
     async def _join(self, pace: Pace) -> None:
         """Fetches snapshots until one joins the diffs held back. Raises LinkLost when none does."""
@@ -164,7 +172,7 @@ class MarketStream:
     def _prove(self, bid: str, ask: str) -> None:
         """A heartbeat of the stream itself, worth something when our own top says the same."""
         now_ns = self._clock.now_ns()
-        if not self.up or now_ns - max(self.last_ns, self._proved_ns) < NS_PER_S // 2:
+        if not self.up or now_ns - max(self._book_ns, self._proved_ns) < NS_PER_S // 2:
             return
         top = Top(Decimal(bid), Decimal(0), Decimal(ask), Decimal(0))
         if self._top.equals(self._dialect.instruments[self._m], top):
@@ -172,8 +180,12 @@ class MarketStream:
             self._sink(Proof(now_ns, self._m, Channel.BOOK))
 
     async def prove_by_rest(self) -> None:
-        """Asks for the top of book; equal to ours it is a proof, different for long the socket is stuck."""
-        if not self.up or self._asking:
+        """Asks for the top of book; equal to ours it is a proof, different for long the socket is stuck.
+
+        A socket that replaced a stuck one counts only once it has brought a change of the book, or has
+        agreed with the venue for a while: else a silent stream would be believed with each new snapshot.
+        """
+        if not self._reader.synced or self._asking:
             return
         self._asking = True
         asked_ns = self._clock.now_ns()
@@ -183,12 +195,16 @@ class MarketStream:
             return
         finally:
             self._asking = False
-        if not self.up:
+        now_ns = self._clock.now_ns()
+        if not self._reader.synced:
             return
         if self._top.equals(self._dialect.instruments[self._m], top):
             self._differs_ns = 0
-            self._sink(Proof(self._clock.now_ns(), self._m, Channel.BOOK))
-        elif self.last_ns < asked_ns:
+            if self.up:
+                self._sink(Proof(now_ns, self._m, Channel.BOOK))
+            elif now_ns - self._book_ns > _AGREED_NS:
+                self._come_up(now_ns)
+        elif self._book_ns < asked_ns:
             self._differs(top)
 
     async def check_trades(self) -> None:
@@ -204,8 +220,9 @@ class MarketStream:
     def _differs(self, top: Top) -> None:
         """The venue's top is not ours and nothing has come since we asked."""
         now_ns = self._clock.now_ns()
-        if not self._differs_ns or self.last_ns > self._differs_ns:
+        if not self._differs_ns or self._book_ns > self._differs_ns:
             self._differs_ns = now_ns
         stuck_ns = int(max(_STUCK_S, _STUCK_REAL_S * self._clock.speed) * NS_PER_S)
         if now_ns - self._differs_ns >= stuck_ns and self._link is not None:
+            self._suspect = True
             self._link.drop(f"the stream stands still while the venue's top is {top.bid}/{top.ask}")

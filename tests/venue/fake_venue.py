@@ -42,6 +42,8 @@ class FakeVenue:
         self.update_id = 100
         self.next_id = 1
         self.pong = True
+        self.lead_ms = 0
+        self.forms = []
         self.top = ("100.0", "100.1")
         self.send_depth_on_subscribe = True
 
@@ -100,6 +102,7 @@ class FakeVenue:
         key = request.method, "/" + request.match_info["path"]
         self.asked[key] += 1
         form = dict(await request.post()) | dict(request.query)
+        self.forms.append(form)
         queue = self.replies.get(key)
         if queue:
             reply = queue.pop(0)
@@ -112,7 +115,7 @@ class FakeVenue:
     def _answer(self, key, form):
         name = key[1].rsplit("/", 1)[-1]
         if name == "time":
-            return {"serverTime": int(time.time() * 1000)}
+            return {"serverTime": int(time.time() * 1000) + self.lead_ms}
         if name == "exchangeInfo":
             return INFO
         if name == "commissionRate":

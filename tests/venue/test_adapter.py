@@ -11,6 +11,7 @@ from fake_venue import FakeVenue, Recorder, eventually
 from asmm_daemon.clock import Clock
 from asmm_daemon.errors import VenueError
 from asmm_daemon.events import (
+    CLEAR,
     GAP,
     Accepted,
     Cancel,
@@ -139,7 +140,10 @@ def test_a_dropped_socket_is_said_and_redialled():
 
 
 def test_a_quiet_market_is_proven_by_rest_and_a_stuck_stream_is_redialled():
-    """Equal tops are a proof; other tops for half a second with no event between mean a stuck stream."""
+    """Equal tops are a proof; other tops for half a second with no event between mean a stuck stream.
+
+    The new socket is believed once it has brought a change of its own.
+    """
 
     async def scenario():
         fake = FakeVenue()
@@ -151,8 +155,11 @@ def test_a_quiet_market_is_proven_by_rest_and_a_stuck_stream_is_redialled():
             assert not downs(sink, Channel.BOOK)
             while not downs(sink, Channel.BOOK):
                 await venue.execute(ProveBook(0))
-            await sink.until(lambda s: len(ups(s, Channel.BOOK)) == 2)
             assert "stands still" in downs(sink, Channel.BOOK)[0].reason
+            await sink.until(lambda s: s.of(MarketData)[-1].rows["kind"][0] == CLEAR)
+            assert len(ups(sink, Channel.BOOK)) == 1
+            await fake.diff([["99.9", "2"]])
+            await sink.until(lambda s: len(ups(s, Channel.BOOK)) == 2)
 
     asyncio.run(scenario())
 
@@ -298,6 +305,26 @@ def test_a_clock_fault_is_corrected_and_tried_once_more():
             fake.replies[ORDER] = [late, late]
             await venue.execute(place("asmm-2"))
             assert sink.of(Rejected)[0].cause is Cause.CLOCK
+
+    asyncio.run(scenario())
+
+
+def test_a_venue_clock_that_jumps_moves_the_signatures_not_our_ages():
+    """Thirty seconds of skew must not look like thirty seconds of silence."""
+
+    async def late(_form):
+        fake.lead_ms = 30_000
+        return web.json_response({"code": -1021, "msg": "Timestamp for this request"}, status=400)
+
+    fake = FakeVenue()
+
+    async def scenario():
+        async with running(fake) as (venue, sink):
+            fake.replies[ORDER] = [late]
+            before_ns = sink.events[-1].t_ns
+            await venue.execute(place())
+            assert sink.of(Accepted)[0].t_ns - before_ns < 10e9
+            assert abs(int(fake.forms[-1]["timestamp"]) - time.time() * 1000 - 30_000) < 5000
 
     asyncio.run(scenario())
 
