@@ -104,4 +104,5 @@ class Connection:
                         return
                     await response.send_frame(payload, kind)
             except ConnectionError:
+                self.is_closing = True
                 return
