@@ -23,7 +23,7 @@ F = TypeVar("F", bound=Callable[..., object])
 def _source_key() -> str:
     """Hash of every file that defines a kernel and of all that those import, since constants compile in."""
     root = Path(__file__).parent
-    pending = [path for path in root.glob("core/*.py") if b"asmm_daemon.kernels import" in path.read_bytes()]
+    pending = [path for path in root.rglob("*.py") if b"asmm_daemon.kernels import" in path.read_bytes()]
     sources: dict[str, bytes] = {}
     while pending:
         path = pending.pop()

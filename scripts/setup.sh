@@ -26,9 +26,9 @@ done
 if [ ! -e "$venv/bin/asmm" ]; then
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --editable "$root" || exit 1
 fi
-want=$(cat "$root"/asmm_daemon/core/*.py "$root"/asmm_daemon/{events,kernels,units}.py | sha256sum)
+want=$(find "$root/asmm_daemon" -name "*.py" -print0 | sort -z | xargs -0 cat | sha256sum)
 if [ "$(cat "$venv/.kernels" 2>/dev/null)" != "$want" ]; then
     echo "compiling the kernels ..." >&2
-    "$venv/bin/python" -m asmm_daemon.core.warm || exit 1
+    "$venv/bin/python" -m asmm_daemon.warm || exit 1
     echo "$want" > "$venv/.kernels"
 fi
