@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from asmm_daemon.exchange.binance.candles import DAY_MS, MINUTE_MS, Candle, Candles, empty_candle
+from asmm_daemon.exchange.binance.candles import DAY_MS, Candle, Candles, empty_candle
 from asmm_daemon.exchange.binance.decimals import Scales
 from asmm_daemon.exchange.market import Market
 from asmm_daemon.exchange.orders import PublicTrade
@@ -97,18 +97,15 @@ class Board:
 
     def day(self, now_ms: int) -> Candle:
         """The last 24 hours as one candle, opened at the first minute within them."""
-        minutes = self.candles.since(now_ms - DAY_MS)
+        return self.window(now_ms, DAY_MS)
+
+    def window(self, now_ms: int, width_ms: int) -> Candle:
+        """The time until now as one candle, opened at the first minute within it."""
+        minutes = self.candles.since(now_ms - width_ms)
         if not minutes:
             return empty_candle(now_ms, self.market.last_price)
-        day = empty_candle(minutes[0].open_ms, minutes[0].open)
+        total = empty_candle(minutes[0].open_ms, minutes[0].open)
         for minute in minutes:
-            day.merge(minute)
-        return day
-
-    def last_minutes(self, count: int, now_ms: int) -> Candle:
-        """The latest one-minute candles as one."""
-        total = empty_candle(0, self.market.last_price)
-        for minute in self.candles.since(now_ms - count * MINUTE_MS):
             total.merge(minute)
         return total
 

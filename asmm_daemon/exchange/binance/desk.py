@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from asmm_daemon.exchange.accounts import Account
+from asmm_daemon.exchange.binance.amendments import Amendments
 from asmm_daemon.exchange.binance.board import Board
 from asmm_daemon.exchange.binance.endpoint import Call
 from asmm_daemon.exchange.binance.errors import ApiError, bad_symbol
@@ -37,6 +38,7 @@ class Desk:
         self.current: dict[int, str] = {}
         self.renaming: dict[int, str] = {}
         self.cancel_ids: dict[int, str] = {}
+        self.amendments = Amendments()
         self._cid = itertools.count(1)
         self._execution = itertools.count(1)
         self._salt = seed

@@ -81,8 +81,7 @@ class MarketData:
             "time": trade.t_ns // NS_PER_MS,
             "isBuyerMaker": trade.side < 0,
         }
-        if self.desk.is_spot:
-            body["isBestMatch"] = True
+        body |= {"isBestMatch": True} if self.desk.is_spot else {"isRPITrade": False}
         return body
 
     def agg_trades(self, call: Call) -> list[dict[str, Any]]:
@@ -102,6 +101,10 @@ class MarketData:
             and (end is None or agg.t_ms <= end)
         )
         return [agg_body(board, agg) for agg in islice(chosen, limit)]
+
+    def price_klines(self, call: Call) -> list[list[Any]]:
+        """Candlesticks of mark, index or premium prices: here those of trades, without volumes."""
+        return [[*row[:5], "0", row[6], "0", row[8], "0", "0", "0"] for row in self.klines(call)]
 
     def klines(self, call: Call) -> list[list[Any]]:
         """Candlesticks."""
@@ -135,8 +138,7 @@ def agg_body(board: Board, agg: AggTrade) -> dict[str, Any]:
         "T": agg.t_ms,
         "m": agg.side < 0,
     }
-    if board.market.instrument.is_spot:
-        body["M"] = True
+    body |= {"M": True} if board.market.instrument.is_spot else {"nq": body["q"]}
     return body
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from asmm_daemon.exchange.binance.board import AggTrade, Board
-from asmm_daemon.exchange.binance.candles import Candle, close_ms
+from asmm_daemon.exchange.binance.candles import MINUTE_MS, Candle, close_ms
 from asmm_daemon.exchange.binance.decimals import fixed
 from asmm_daemon.exchange.binance.ids import last_id, snapshot_id
 from asmm_daemon.exchange.binance.market_data import levels
@@ -43,8 +43,7 @@ def agg_trade(board: Board, agg: AggTrade, now_ms: int) -> dict[str, Any]:
         "T": agg.t_ms,
         "m": agg.side < 0,
     }
-    if board.market.instrument.is_spot:
-        event["M"] = True
+    event |= {"M": True} if board.market.instrument.is_spot else {"nq": event["q"]}
     return event
 
 
@@ -206,7 +205,7 @@ def ticker(board: Board, now_ms: int) -> dict[str, Any]:
 
 def average(board: Board, now_ms: int) -> dict[str, Any]:
     """The five-minute average price (spot)."""
-    total = board.last_minutes(5, now_ms)
+    total = board.window(now_ms, 5 * MINUTE_MS)
     return {
         "e": "avgPrice",
         "E": now_ms,

@@ -81,6 +81,11 @@ class SpotAccount:
             },
         }
 
+    def filters(self, call: Call) -> dict[str, Any]:
+        """Filters of this account alone: there are none."""
+        self.desk.board(call.params)
+        return {"exchangeFilters": [], "symbolFilters": [], "assetFilters": []}
+
     def trade_fee(self, call: Call) -> list[dict[str, Any]]:
         """Fee rates by symbol."""
         board = self.desk.optional_board(call.params)

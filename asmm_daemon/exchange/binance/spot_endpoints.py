@@ -52,6 +52,8 @@ def market_endpoints(desk: Desk) -> list[Endpoint]:
         Endpoint("GET", f"{V3}uiKlines", data.klines, weight=2, ws="uiKlines"),
         Endpoint("GET", f"{V3}avgPrice", tickers.average_price, weight=2, ws="avgPrice"),
         Endpoint("GET", f"{V3}ticker/24hr", tickers.ticker_24h, weight=each(2, 80), ws="ticker.24hr"),
+        Endpoint("GET", f"{V3}ticker", tickers.rolling, weight=each(4, 200), ws="ticker"),
+        Endpoint("GET", f"{V3}ticker/tradingDay", tickers.trading_day, weight=4, ws="ticker.tradingDay"),
         Endpoint("GET", f"{V3}ticker/price", tickers.ticker_price, weight=each(2, 4), ws="ticker.price"),
         Endpoint("GET", f"{V3}ticker/bookTicker", tickers.book_ticker, weight=each(2, 4), ws="ticker.book"),
     ]
@@ -70,6 +72,7 @@ def trade_endpoints(desk: Desk) -> list[Endpoint]:
         Endpoint("DELETE", order, cancels.cancel, TRADE, ws="order.cancel", acts=True),
         Endpoint("POST", replace, trade.replace, TRADE, ws="order.cancelReplace", acts=True, orders=one),
         Endpoint("PUT", amend, trade.amend, TRADE, 4, "order.amend.keepPriority", acts=True),
+        Endpoint("GET", f"{order}/amendments", trade.amendments, USER, 4, "order.amendments"),
         Endpoint("GET", order, trade.query, USER, 4, "order.status"),
         Endpoint("GET", f"{V3}openOrders", trade.open_orders, USER, each(6, 80), "openOrders.status"),
         Endpoint(
@@ -90,6 +93,7 @@ def spot_endpoints(desk: Desk, listen: ListenApi, gate: Gate) -> list[Endpoint]:
         *trade_endpoints(desk),
         Endpoint("GET", f"{V3}account", account.account, USER, 20, "account.status"),
         Endpoint("GET", f"{V3}account/commission", account.commission, USER, 20, "account.commission"),
+        Endpoint("GET", f"{V3}myFilters", account.filters, USER, 40, "myFilters"),
         Endpoint("GET", f"{V3}rateLimit/order", RateInfo(gate).orders, USER, 40, "account.rateLimits.orders"),
         Endpoint("GET", "/sapi/v1/asset/tradeFee", account.trade_fee, USER),
         Endpoint("POST", stream, listen.start, KEY, 2, "userDataStream.start"),

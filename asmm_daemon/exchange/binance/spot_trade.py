@@ -3,6 +3,7 @@
 from typing import Any
 
 from asmm_daemon.exchange.binance import history, spot_orders, tags
+from asmm_daemon.exchange.binance.amendments import spot_body
 from asmm_daemon.exchange.binance.desk import Desk
 from asmm_daemon.exchange.binance.endpoint import Call
 from asmm_daemon.exchange.binance.errors import ApiError, no_such_order
@@ -99,7 +100,7 @@ class SpotTrade:
             raise ApiError(-2038, "Unknown order sent.")
         qty = params.decimal("newQty")
         cid = params.client_id("newClientOrderId") or self.desk.new_client_id()
-        original = self.desk.cid(order)
+        original, before = self.desk.cid(order), order.qty
         self.desk.renaming[order.oid] = cid
         try:
             self.desk.exchange.amend(call.owner, order, qty=qty, shrink_only=True, origin=call.origin)
@@ -107,7 +108,14 @@ class SpotTrade:
             self.desk.renaming.pop(order.oid, None)
         if cid != original:
             self.desk.rename(order, cid)
+        self.desk.amendments.add(order, (original, cid), order.price, before, call.now_ns)
         return spot_orders.amended(self.desk, order, original, call.now_ns)
+
+    def amendments(self, call: Call) -> list[dict[str, Any]]:
+        """The history of an order's amendments."""
+        self.desk.board(call.params)
+        found = self.desk.amendments.of(call.params.integer("orderId"), call.params.limit(500, 1000))
+        return [spot_body(amendment) for amendment in found]
 
     def query(self, call: Call) -> dict[str, Any]:
         """One order's status."""

@@ -1,17 +1,22 @@
 """Tickers over REST and the WebSocket API: last price, best prices, 24-hour statistics."""
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from asmm_daemon.exchange.binance.board import Board
-from asmm_daemon.exchange.binance.candles import Candle
+from asmm_daemon.exchange.binance.candles import DAY_MS, MINUTE_MS, Candle
 from asmm_daemon.exchange.binance.decimals import fixed
 from asmm_daemon.exchange.binance.desk import Desk
 from asmm_daemon.exchange.binance.endpoint import Call
+from asmm_daemon.exchange.binance.errors import ApiError
 from asmm_daemon.exchange.binance.ids import snapshot_id
 from asmm_daemon.exchange.binance.params import Params
 from asmm_daemon.units import NS_PER_MS
+
+_WINDOW = re.compile(r"^(?P<count>\d{1,2})(?P<unit>[mhd])$")
+_WINDOW_UNITS = {"m": (MINUTE_MS, 59), "h": (60 * MINUTE_MS, 23), "d": (DAY_MS, 7)}
 
 
 class Tickers:
@@ -23,7 +28,26 @@ class Tickers:
     def ticker_24h(self, call: Call) -> Any:
         """Rolling 24-hour statistics."""
         mini = call.params.optional("type") == "MINI"
-        return self._each(call, lambda board: self._ticker_body(board, call.now_ms, mini=mini))
+        return self._each(
+            call, lambda board: self._ticker_body(board, call.now_ms, board.day(call.now_ms), mini=mini)
+        )
+
+    def rolling(self, call: Call) -> Any:
+        """Statistics of a rolling window (default one day), or of the trading day so far."""
+        window_ms = _window_ms(call.params.optional("windowSize") or "1d")
+        return self._each(call, lambda board: self._window_body(board, call.now_ms, window_ms))
+
+    def trading_day(self, call: Call) -> Any:
+        """Statistics since midnight UTC."""
+        window_ms = call.now_ms % DAY_MS + 1
+        return self._each(call, lambda board: self._window_body(board, call.now_ms, window_ms))
+
+    def _window_body(self, board: Board, now_ms: int, window_ms: int) -> dict[str, Any]:
+        window = board.window(now_ms, window_ms)
+        body = self._ticker_body(board, now_ms, window, mini=False)
+        for name in ("prevClosePrice", "lastQty", "bidPrice", "bidQty", "askPrice", "askQty"):
+            del body[name]
+        return body
 
     def ticker_price(self, call: Call) -> Any:
         """Last price."""
@@ -56,7 +80,7 @@ class Tickers:
         board = self.desk.board(call.params)
         return {
             "mins": 5,
-            "price": average_text(board, board.last_minutes(5, call.now_ms)),
+            "price": average_text(board, board.window(call.now_ms, 5 * MINUTE_MS)),
             "closeTime": board.last_trade_ms or call.now_ms,
         }
 
@@ -72,8 +96,7 @@ class Tickers:
         names = [name.strip(' "') for name in params.text("symbols").strip("[]").split(",")]
         return [self.desk.board_of(name) for name in names if name]
 
-    def _ticker_body(self, board: Board, now_ms: int, *, mini: bool) -> dict[str, Any]:
-        day = board.day(now_ms)
+    def _ticker_body(self, board: Board, now_ms: int, day: Candle, *, mini: bool) -> dict[str, Any]:
         price, qty = board.scales.price.text, board.scales.qty.text
         body: dict[str, Any] = {"symbol": board.symbol}
         if not mini:
@@ -102,6 +125,15 @@ class Tickers:
             "count": day.trades,
         }
         return body
+
+
+def _window_ms(text: str) -> int:
+    """A `windowSize`: 1m to 59m, 1h to 23h, 1d to 7d."""
+    size = _WINDOW.match(text)
+    unit_ms, most = _WINDOW_UNITS[size["unit"]] if size else (0, 0)
+    if size is None or not 1 <= int(size["count"]) <= most:
+        raise ApiError(-1130, "Data sent for parameter 'windowSize' is not valid.")
+    return int(size["count"]) * unit_ms
 
 
 def best_fields(board: Board) -> dict[str, str]:

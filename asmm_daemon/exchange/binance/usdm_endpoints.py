@@ -50,6 +50,8 @@ def market_endpoints(desk: Desk) -> list[Endpoint]:
         Endpoint("GET", f"{V1}aggTrades", data.agg_trades, weight=20),
         Endpoint("GET", f"{V1}klines", data.klines, weight=klines_weight),
         Endpoint("GET", f"{V1}continuousKlines", data.klines, weight=klines_weight),
+        Endpoint("GET", f"{V1}markPriceKlines", data.price_klines, weight=klines_weight),
+        Endpoint("GET", f"{V1}indexPriceKlines", data.price_klines, weight=klines_weight),
         Endpoint("GET", f"{V1}premiumIndex", info.premium_index, weight=each(1, 10)),
         Endpoint("GET", f"{V1}fundingRate", info.funding_rates),
         Endpoint("GET", f"{V1}fundingInfo", info.funding_info),
@@ -70,6 +72,7 @@ def trade_endpoints(desk: Desk) -> list[Endpoint]:
         Endpoint("POST", f"{order}/test", trade.test, TRADE, 0),
         Endpoint("PUT", order, trade.modify, TRADE, 0, "order.modify", acts=True, orders=one),
         Endpoint("DELETE", order, trade.cancel, TRADE, 1, "order.cancel", acts=True),
+        Endpoint("GET", f"{V1}orderAmendment", trade.modifications, USER),
         Endpoint("GET", order, trade.query, USER, 1, "order.status"),
         Endpoint("POST", several, trade.place_batch, TRADE, 5, acts=True, orders=batch_size),
         Endpoint("PUT", several, trade.modify_batch, TRADE, 5, acts=True, orders=batch_size),
@@ -109,6 +112,7 @@ def account_endpoints(desk: Desk, users: UserStream) -> list[Endpoint]:
         Endpoint("GET", f"{V1}income", settings.income, USER, 30),
         Endpoint("GET", f"{V1}apiTradingStatus", settings.trading_status, USER),
         Endpoint("GET", f"{V1}adlQuantile", settings.adl_quantile, USER, 5),
+        Endpoint("GET", f"{V1}feeBurn", settings.fee_burn, USER, 30),
         Endpoint("GET", f"{V1}forceOrders", settings.nothing, USER, 20),
     ]
 

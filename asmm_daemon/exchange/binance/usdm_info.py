@@ -61,6 +61,7 @@ class UsdmInfo:
             "quotePrecision": 8,
             "underlyingType": "COIN",
             "underlyingSubType": ["PoW"],
+            "settlePlan": 0,
             "triggerProtect": "0.0500",
             "liquidationFee": "0.012500",
             "marketTakeBound": "0.05",

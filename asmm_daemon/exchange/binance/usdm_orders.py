@@ -184,6 +184,38 @@ def accepted(desk: Desk, board: Board, order: OrderRecord) -> dict[str, Any]:
     return {**body(desk, board, before), "status": "NEW", "updateTime": ms(order.created_ns)}
 
 
+def tested(board: Board, new: NewOrder, now_ns: int) -> dict[str, Any]:
+    """The answer to a test order: as a new order's, without an order id."""
+    tag = new.tag if isinstance(new.tag, tags.Tag) else tags.Tag()
+    zero = fixed(Decimal(0), board.scales.qty.digits)
+    return {
+        "orderId": 0,
+        "symbol": new.symbol,
+        "status": "NEW",
+        "clientOrderId": new.cid,
+        "price": fixed(new.price or Decimal(0), board.scales.price.digits),
+        "avgPrice": fixed(Decimal(0), board.scales.price.digits),
+        "origQty": fixed(new.qty or Decimal(0), board.scales.qty.digits),
+        "executedQty": zero,
+        "cumQty": zero,
+        "cumQuote": fixed(Decimal(0), 5),
+        "timeInForce": tag.tif,
+        "type": tag.kind,
+        "reduceOnly": new.reduce_only,
+        "closePosition": False,
+        "side": "BUY" if new.side > 0 else "SELL",
+        "positionSide": "BOTH",
+        "stopPrice": fixed(Decimal(0), board.scales.price.digits),
+        "workingType": "CONTRACT_PRICE",
+        "priceProtect": False,
+        "origType": tag.kind,
+        "priceMatch": tag.price_match,
+        "selfTradePreventionMode": tags.STP_NAMES[new.stp],
+        "goodTillDate": tag.good_till_ms,
+        "updateTime": ms(now_ns),
+    }
+
+
 def queried(desk: Desk, board: Board, order: OrderRecord) -> dict[str, Any]:
     """An order as queries and lists show it."""
     out = body(desk, board, order)

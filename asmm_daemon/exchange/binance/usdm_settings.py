@@ -147,6 +147,10 @@ class UsdmSettings:
             for board in self.positions.held(call.owner)
         ]
 
+    def fee_burn(self, call: Call) -> dict[str, Any]:
+        """Whether fees are paid in BNB."""
+        return {"feeBurn": call.owner.fee_burn is not None}
+
     def nothing(self, _: Call) -> list[Any]:
         """A list that is empty here."""
         return []

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from asmm_daemon.exchange.binance import history, tags, usdm_orders
+from asmm_daemon.exchange.binance.amendments import usdm_body
 from asmm_daemon.exchange.binance.board import Board
 from asmm_daemon.exchange.binance.desk import Desk
 from asmm_daemon.exchange.binance.endpoint import Call
@@ -75,7 +76,7 @@ class UsdmTrade:
         """New order, checked and not placed."""
         new = usdm_orders.parse_new(self.desk, call.params, call.now_ms)
         self.desk.exchange.check(call.owner, new, call.origin)
-        return {}
+        return usdm_orders.tested(self.desk.board_of(new.symbol), new, call.now_ns)
 
     def place_batch(self, call: Call) -> list[dict[str, Any]]:
         """Several new orders; each is answered for itself."""
@@ -90,8 +91,19 @@ class UsdmTrade:
         order = self.desk.order(call, board, no_such_order())
         if not order.is_open or order.side != side:
             raise no_such_order()
+        before, amends = (order.price, order.qty), order.amends
         self.desk.exchange.amend(call.owner, order, price=price, qty=qty, origin=call.origin)
-        return usdm_orders.body(self.desk, board, order)
+        if order.amends > amends:
+            cids = (self.desk.cid(order),) * 2
+            self.desk.amendments.add(order, cids, *before, call.now_ns)
+        return {**usdm_orders.body(self.desk, board, order), "pair": order.symbol}
+
+    def modifications(self, call: Call) -> list[dict[str, Any]]:
+        """The history of an order's modifications."""
+        board = self.desk.board(call.params)
+        order = self.desk.order(call, board, no_such_order())
+        found = self.desk.amendments.of(order.oid, call.params.limit(50, 100))
+        return [usdm_body(board, amendment) for amendment in found]
 
     def modify_batch(self, call: Call) -> list[dict[str, Any]]:
         """Several modifications; each is answered for itself."""

@@ -139,6 +139,8 @@ def test_execution_reports(venue):
                 "0.00800000",
                 "a2",
             )
+            _, history, _ = await v.send("GET", f"{ROOT}/amendments", {**amend, "newQty": "1"})
+            assert [(h["origQty"], h["newQty"]) for h in history] == [("0.01000000", "0.00800000")]
             cancel = {"symbol": "BTCUSDT", "origClientOrderId": "a2", "newClientOrderId": "c1"}
             _, gone, _ = await v.send("DELETE", ROOT, cancel)
             assert (gone["clientOrderId"], gone["origClientOrderId"]) == ("c1", "a2")
