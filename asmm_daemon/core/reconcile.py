@@ -87,7 +87,7 @@ class Reconciler:
                 continue
             risen = _risen(event, order.state, order.final_ns, asked_ns)
             desk.table.update(event, resurfaced=risen)
-            if risen:
+            if risen and not order.state.final:
                 self.trader.cancel(desk, order, "listed as open after its end")
         for order in desk.table.active():
             told = order.state in (OrderState.LIVE, OrderState.PENDING_CANCEL, OrderState.UNKNOWN_CANCEL)

@@ -381,6 +381,21 @@ def test_an_open_order_of_ours_that_we_do_not_know_is_cancelled():
     assert [c.cid for c in commands if isinstance(c, Cancel)] == ["asmm-as0-0-9"]
 
 
+def test_a_stale_listing_of_an_order_that_is_wholly_booked_cancels_nothing():
+    """Executions that add up to the whole order outweigh a listing that still shows it open."""
+    bench = Bench()
+    bid, _ = orders = bench.ready()
+    bench.accept(orders)
+    price, qty = bench.unit.price(bid.price), bench.unit.qty(bid.qty)
+    t = bench.later()
+    bench.feed(FillEvent(t, 0, bid.cid, "v0", "t1", 1, price, qty, D(0), "USDT", True, t, "stream"))
+    for _ in range(50):
+        bench.book()
+        bench.watch()
+    old = OrderUpdate(bench.t, 0, bid.cid, "v0", OrderStatus.OPEN, 1, bid.price, bid.qty, 0, bench.t, "rest")
+    assert bid.cid not in {getattr(c, "cid", "") for c in bench.snapshot(qty=qty, orders=[old])}
+
+
 def test_a_silent_book_is_asked_for_its_top():
     """After a second of silence the venue is asked; its proof keeps the quotes."""
     bench = Bench()
