@@ -10,7 +10,7 @@ from asmm_daemon.exchange.binance.decimals import SPOT_PLACES, fixed
 from asmm_daemon.exchange.orders import OrderRecord
 from asmm_daemon.units import NS_PER_MS
 
-KEEP = 20_000
+KEEP = 5_000
 
 
 @dataclass(frozen=True, slots=True)

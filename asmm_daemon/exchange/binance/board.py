@@ -11,7 +11,7 @@ from asmm_daemon.exchange.market import Market
 from asmm_daemon.exchange.orders import PublicTrade
 from asmm_daemon.units import NS_PER_MS, NS_PER_S
 
-AGG_KEEP = 50_000
+AGG_KEEP = 10_000
 
 
 class AggTrade(NamedTuple):

@@ -12,6 +12,7 @@ from asmm_daemon.exchange.binance.endpoint import Call
 from asmm_daemon.exchange.binance.errors import ApiError, bad_symbol
 from asmm_daemon.exchange.binance.listen_keys import ListenKeys
 from asmm_daemon.exchange.binance.params import Params
+from asmm_daemon.exchange.binance.recent import Recent
 from asmm_daemon.exchange.binance.rejects import BinanceDialect
 from asmm_daemon.exchange.core import Exchange
 from asmm_daemon.exchange.orders import OrderRecord, Reject, VenueReject
@@ -34,10 +35,10 @@ class Desk:
         self.dialect = BinanceDialect(exchange.product)
         self.boards = {symbol: Board(market) for symbol, market in exchange.markets.items()}
         self.listen_keys = ListenKeys(seed)
-        self.aliases: dict[tuple[str, str, str], int] = {}
-        self.current: dict[int, str] = {}
+        self.aliases: Recent[tuple[str, str, str], int] = Recent()
+        self.current: Recent[int, str] = Recent()
         self.renaming: dict[int, str] = {}
-        self.cancel_ids: dict[int, str] = {}
+        self.cancel_ids: Recent[int, str] = Recent()
         self.amendments = Amendments()
         self._cid = itertools.count(1)
         self._execution = itertools.count(1)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from asmm_daemon.exchange.binance import history, spot_orders, tags
+from asmm_daemon.exchange.binance import history, spot_orders, spot_request, tags
 from asmm_daemon.exchange.binance.amendments import spot_body
 from asmm_daemon.exchange.binance.desk import Desk
 from asmm_daemon.exchange.binance.endpoint import Call
@@ -22,12 +22,12 @@ class SpotTrade:
 
     def place(self, call: Call) -> dict[str, Any]:
         """New order."""
-        new, response = self._request(call, spot_orders.NEW_ORDER)
+        new, response = self._request(call, spot_request.NEW_ORDER)
         return self._placed(call, self.desk.exchange.place(call.owner, new, call.origin), response)
 
     def test(self, call: Call) -> dict[str, Any]:
         """New order, checked and not placed."""
-        known = (*spot_orders.NEW_ORDER, "computeCommissionRates")
+        known = (*spot_request.NEW_ORDER, "computeCommissionRates")
         new, _ = self._request(call, known)
         self.desk.exchange.check(call.owner, new, call.origin)
         if not call.params.flag("computeCommissionRates"):
@@ -48,7 +48,7 @@ class SpotTrade:
         }
 
     def _request(self, call: Call, known: tuple[str, ...]) -> tuple[NewOrder, str]:
-        new = spot_orders.parse_new(self.desk, call.params, known)
+        new = spot_request.parse_new(self.desk, call.params, known)
         default = "ACK" if call.params.text("type") == "LIMIT_MAKER" else "FULL"
         return new, tags.response_type(call.params, default, RESPONSES)
 
@@ -68,8 +68,8 @@ class SpotTrade:
         mode = params.text("cancelReplaceMode")
         if mode not in ("STOP_ON_FAILURE", "ALLOW_FAILURE"):
             raise ApiError(-1130, "Data sent for parameter 'cancelReplaceMode' is not valid.")
-        new, response = self._request(call, (*spot_orders.NEW_ORDER, *spot_orders.REPLACE))
-        spot_orders.check_filters(board, new)
+        new, response = self._request(call, (*spot_request.NEW_ORDER, *spot_request.REPLACE))
+        spot_request.check_filters(board, new)
         cancel_result, cancel_body = self._attempt(lambda: self.cancels.replaced(call, board))
         if cancel_result == "FAILURE" and mode == "STOP_ON_FAILURE":
             raise _replace_error(cancel_result, "NOT_ATTEMPTED", cancel_body, None)

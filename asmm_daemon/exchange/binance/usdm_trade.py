@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from asmm_daemon.exchange.binance import history, tags, usdm_orders
+from asmm_daemon.exchange.binance import history, tags, usdm_orders, usdm_request
 from asmm_daemon.exchange.binance.amendments import usdm_body
 from asmm_daemon.exchange.binance.board import Board
 from asmm_daemon.exchange.binance.desk import Desk
@@ -52,7 +52,7 @@ class UsdmTrade:
     def place(self, call: Call) -> dict[str, Any]:
         """New order."""
         board = self.desk.board(call.params)
-        new = usdm_orders.parse_new(self.desk, call.params, call.now_ms)
+        new = usdm_request.parse_new(self.desk, call.params, call.now_ms)
         response = tags.response_type(call.params, "ACK", RESPONSES)
         _fill_or_kill(board, new)
         order = self.desk.exchange.place(call.owner, new, call.origin)
@@ -74,7 +74,7 @@ class UsdmTrade:
 
     def test(self, call: Call) -> dict[str, Any]:
         """New order, checked and not placed."""
-        new = usdm_orders.parse_new(self.desk, call.params, call.now_ms)
+        new = usdm_request.parse_new(self.desk, call.params, call.now_ms)
         self.desk.exchange.check(call.owner, new, call.origin)
         return usdm_orders.tested(self.desk.board_of(new.symbol), new, call.now_ns)
 
@@ -86,8 +86,8 @@ class UsdmTrade:
         """Change an order's price and quantity; its queue place is lost."""
         board = self.desk.board(call.params)
         side = BUY if tags.side(call.params) == "BUY" else SELL
-        qty = usdm_orders.quantity(board, call.params)
-        price = usdm_orders.price(board, call.params, side)
+        qty = usdm_request.quantity(board, call.params)
+        price = usdm_request.price(board, call.params, side)
         order = self.desk.order(call, board, no_such_order())
         if not order.is_open or order.side != side:
             raise no_such_order()
