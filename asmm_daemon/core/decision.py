@@ -249,5 +249,16 @@ def decide(
 
 @flat_kernel
 def requote_due(state: MarketState, params: Params, decision: Decision) -> bool:
-    """Whether the microprice left the decision's by more than requote_bps, at least a tick."""
-    return state.market[0].valid and moved(params, state.market[0].micro, decision[0].micro / params[0].tick)
+    """Whether the price left the decision's by more than requote_bps.
+
+    The microprice counts from a whole tick on; the mid from half a tick, its smallest step: on a coarse
+    grid it decides on which tick a quote still counts as live (`quotes.rounded`).
+    """
+    market = state.market[0]
+    if not market.valid:
+        return False
+    tick = params[0].tick
+    if moved(params, market.micro, decision[0].micro / tick):
+        return True
+    then = decision[0].mid / tick
+    return abs(market.mid - then) > max(0.499, params[0].requote_bps * 1e-4 * then)
