@@ -10,15 +10,12 @@ from decimal import Decimal
 import numpy as np
 
 from asmm_daemon.core.engine import Engine
-from asmm_daemon.core.params import QuoteParams
-from asmm_daemon.core.policy import FixedPolicy
 from asmm_daemon.core.records import RecordKind
-from asmm_daemon.core.spec import AccountLimits, Identity, MarketLimits, MarketSpec
+from asmm_daemon.core.spec import AccountLimits, Identity
 from asmm_daemon.events import (
     CLEAR,
     DEPTH,
     ROW,
-    TRADE,
     Accepted,
     Amend,
     AmendAccepted,
@@ -46,49 +43,9 @@ from asmm_daemon.events import (
     WatchTick,
 )
 from asmm_daemon.exchange.core import Exchange
-from asmm_daemon.exchange.listener import NullListener
 from asmm_daemon.exchange.log import VenueLog
-from asmm_daemon.exchange.orders import NewOrder, OrderState, OrderType, Reject, Tif, VenueReject
-
-START_NS = 1_700_000_000_000_000_000
-MS = 1_000_000
-S = 1_000_000_000
-CAUSES = {
-    Reject.POST_ONLY: Cause.POST_ONLY,
-    Reject.BALANCE: Cause.BALANCE,
-    Reject.REDUCE_ONLY: Cause.REDUCE_ONLY,
-    Reject.UNKNOWN_ORDER: Cause.NOT_FOUND,
-    Reject.ORDER_DONE: Cause.NOT_FOUND,
-    Reject.DUPLICATE_CID: Cause.DUPLICATE_ID,
-}
-STATUS = {
-    OrderState.NEW: OrderStatus.OPEN,
-    OrderState.PARTIAL: OrderStatus.OPEN,
-    OrderState.FILLED: OrderStatus.FILLED,
-    OrderState.CANCELLED: OrderStatus.CANCELLED,
-    OrderState.EXPIRED: OrderStatus.EXPIRED,
-}
-
-
-class Ears(NullListener):
-    """Turns what the exchange tells into the events that an adapter would emit."""
-
-    def __init__(self, sim):
-        self.sim = sim
-
-    def on_depth(self, market, changes, exch_ns, local_ns):
-        """Changed levels as DEPTH rows."""
-        rows = [(exch_ns, local_ns, DEPTH, side, price, qty, -1, False) for side, price, qty in changes]
-        self.sim.publish(market, rows, local_ns)
-
-    def on_trade(self, market, trade, local_ns):
-        """A trade as a TRADE row."""
-        row = (trade.t_ns, local_ns, TRADE, trade.side, trade.price, trade.qty, trade.tid, False)
-        self.sim.publish(market, [row], local_ns)
-
-    def on_order(self, account, order, trade, t_ns):
-        """An order's news on the private stream."""
-        self.sim.tell_order(order, trade, t_ns)
+from asmm_daemon.exchange.orders import NewOrder, OrderType, Tif, VenueReject
+from tests.sim.parts import CAUSES, MS, START_NS, STATUS, Ears, S, spec
 
 
 class Sim:
@@ -404,15 +361,3 @@ class Sim:
             return self.venue.balance(market.instrument.base).total
         held = self.venue.positions.get(market.symbol)
         return held.qty if held else Decimal(0)
-
-
-def spec(instrument, *, quote=None, limits=None, policy=None):
-    """A market with quick estimators and small orders."""
-    quote = quote or QuoteParams(order_size=0.01)
-    return MarketSpec(
-        instrument=instrument,
-        quote=quote,
-        limits=limits or MarketLimits(),
-        policy=policy or FixedPolicy(quote.gamma, quote.skew),
-        can_amend=instrument.product != "binance",
-    )

@@ -1,22 +1,15 @@
-"""Faults between engine and venue: what happens, and what would happen without each safeguard."""
+"""Switches and faults between engine and venue, and what would happen without each safeguard."""
 
-import random
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
-from asmm_daemon.core import orders as orders_module
-from asmm_daemon.core.order_state import Input
-from asmm_daemon.core.orders import OrderTable
-from asmm_daemon.core.params import Model, QuoteParams
 from asmm_daemon.core.reconcile import Reconciler
-from asmm_daemon.core.risk import Gate
-from asmm_daemon.core.spec import AccountLimits, MarketLimits
+from asmm_daemon.core.spec import AccountLimits
 from asmm_daemon.events import (
     GAP,
     ROW,
-    Amend,
     Cancel,
     CancelAll,
     Channel,
@@ -29,39 +22,10 @@ from asmm_daemon.events import (
 )
 from asmm_daemon.exchange.orders import NewOrder, OrderType, Tif
 from tests.sim.checks import Invariants, placed_after, same_books
-from tests.sim.driver import S, Sim, spec
-from tests.sim.script_feed import ScriptFeed
+from tests.sim.driver import S
+from tests.sim.scenario import both, make, sweep
 
 D = Decimal
-FALL = 299_000
-RISE = 301_000
-
-
-def make(seconds=40, *, trades=(), path=lambda _: 300_000, quiet=(), account=None, **changes):
-    """A scripted market with a baseline that quotes at once; changes go to limits or quoting."""
-    feed = ScriptFeed(seconds, path=path, trades=trades, quiet=quiet)
-    knobs = {
-        "model": Model.CONSTANT_SPREAD,
-        "constant_half_spread_bps": 1.0,
-        "order_size": 0.05,
-        "max_inventory": 0.3,
-    }
-    limits = {"max_inventory": D("0.3"), "max_exposure": D(100_000), "repeat_fills": 1000}
-    for name, value in changes.items():
-        (limits if name in MarketLimits.__slots__ else knobs)[name] = value
-    knobs["max_inventory"] = float(limits["max_inventory"])
-    market = spec(feed.instruments[0], quote=QuoteParams(**knobs), limits=MarketLimits(**limits))
-    return Sim(feed, specs=[market], account=account)
-
-
-def sweep(start, count, side, every_s=1.0, lots=60):
-    """Takers of one side only."""
-    return [(start + k * every_s, side, FALL if side < 0 else RISE, lots) for k in range(count)]
-
-
-def both(start, count, every_s=0.7):
-    """Takers of both sides in turn."""
-    return [(start + k * every_s, 1 - 2 * (k % 2), FALL if k % 2 else RISE, 40) for k in range(count)]
 
 
 def test_inventory_switch_reduces_and_ends():
@@ -320,85 +284,3 @@ def test_deposits_are_no_profit_and_foreign_orders_are_left_alone():
     assert sim.engine.view().markets[0].inventory == D("0.02")
     assert "somebody-else" in {o.cid for o in sim.open_orders}
     assert not any(isinstance(c, Cancel) and c.cid == "somebody-else" for _, c in sim.commands)
-
-
-def shaky(sim, seed, share=0.25):
-    """Requests and acknowledgements get lost at random."""
-    chance = random.Random(seed)
-
-    def fault(command):
-        if isinstance(command, (Place, Amend, Cancel)) and chance.random() < share:
-            return chance.choice(["lost", "ack lost"])
-        return None
-
-    sim.fault = fault
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_lost_requests_and_acks_break_no_invariant(seed):
-    """S1, S4, S6, S9 hold under a quarter of lost requests and acks, a moving book and both takers."""
-    sim = make(90, trades=both(3, 100), path=lambda t: 300_000 + int(60 * (t % 7)))
-    rules = Invariants(sim, "0.3")
-    shaky(sim, seed)
-    sim.run(70)
-    sim.fault = lambda command: None
-    sim.stop()
-    sim.run(15)
-    assert not sim.open_orders
-    rules.check()
-    same_books(sim)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_kills_at_any_moment_break_no_invariant(seed):
-    """S4, S6, S7, S8: SIGKILL in the middle of lost requests, three times, and the books still agree."""
-    chance = random.Random(seed)
-    sim = make(140, trades=both(3, 150), path=lambda t: 300_000 + int(60 * (t % 7)))
-    rules = Invariants(sim, "0.3")
-    for _ in range(3):
-        shaky(sim, chance.randrange(1000))
-        sim.run(chance.uniform(5, 20))
-        sim.kill()
-        sim.run(chance.uniform(0.1, 6))
-        sim.start()
-    sim.run(15)
-    sim.fault = lambda command: None
-    sim.run(12)
-    sim.stop()
-    sim.run(10)
-    assert not sim.open_orders
-    rules.check()
-    same_books(sim)
-
-
-def first_broken(seeds, needle):
-    """The first seed under which an invariant breaks, None when none does."""
-    for seed in seeds:
-        sim = make(60, trades=both(3, 60), path=lambda t: 300_000 + int(60 * (t % 7)))
-        rules = Invariants(sim, "0.3")
-        shaky(sim, seed)
-        sim.run(40)
-        if any(needle in what for what in rules.broken):
-            return seed
-    return None
-
-
-def test_mutant_unknown_counts_as_gone(monkeypatch):
-    """Switched off: when a lost outcome frees its slot, two orders rest on one level (S4)."""
-    real = orders_module.after
-    monkeypatch.setattr(
-        orders_module,
-        "after",
-        lambda state, what: real(state, Input.NOT_FOUND if what is Input.LOST_TRACK else what),
-    )
-    assert first_broken(range(20), "S4") is not None
-
-
-def test_mutant_gate_approves_everything(monkeypatch):
-    """Switched off: without the gate inventory and open orders pass the maximum (S1)."""
-    monkeypatch.setattr(Gate, "check", lambda self, want, order, facts, t_ns: None)
-    monkeypatch.setattr(OrderTable, "open_lots", lambda self, side: 0)
-    sim = make(40, trades=sweep(2, 30, -1), reduce_above=9.0, levels=3)
-    rules = Invariants(sim, "0.3", levels=3)
-    sim.run(35)
-    assert any("S1" in what for what in rules.broken)
