@@ -28,7 +28,7 @@ PATIENCE_S = 90.0
 LIST_IMPORTS = """
 import json, sys
 import asmm_daemon.cli, asmm_daemon.app
-from asmm_daemon.core.warm import warm_up
+from asmm_daemon.warm import warm_up
 warm_up()
 print(json.dumps([name for name in sys.modules if name.split(".")[0] not in ("asmm_daemon", "__main__")]))
 """
