@@ -7,6 +7,7 @@ venue's account: every trade id, price, quantity and fee, and the final balances
 import argparse
 import asyncio
 import json
+import shutil
 import sqlite3
 import sys
 import tempfile
@@ -76,7 +77,8 @@ def _arguments() -> argparse.Namespace:
 
 
 async def _session(options: argparse.Namespace, product: str, recording: Recording, folder: Path) -> Result:
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     log, summary = folder / "venue.jsonl", folder / "summary.json"
     path = options.data / recording.path
     if recording.name == "standx":
@@ -122,7 +124,8 @@ def _half_spreads(journal: Path) -> dict[str, list[tuple[int, float]]]:
     found: dict[str, list[tuple[int, float]]] = {}
     with sqlite3.connect(journal) as database:
         rows = database.execute(
-            "select symbol, t_ns, json_extract(data, '$.half_spread') from records where kind = 'explain' order by seq"
+            "select symbol, t_ns, json_extract(data, '$.half_spread') from records"
+            " where kind = 'explain' order by seq"
         )
         for symbol, t_ns, half_spread in rows:
             if half_spread is not None:

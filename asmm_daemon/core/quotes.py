@@ -15,7 +15,8 @@ GRID = 1e-9
 """A price this close to the grid, in ticks, lies on it: float noise does not cost a tick."""
 REACH_BPS = 5.0
 REACH_TICKS = 2.0
-REACH_HALF_SPREADS = 1.5
+REACH_HALF_SPREADS = 1.4
+"""S20 allows 1.5: the rest is for what mid and half-spread change until the next decision."""
 
 
 @flat_kernel
@@ -32,7 +33,7 @@ def ask_ticks(price_ticks: float) -> int:
 
 @flat_kernel
 def live_reach(params: Params, mid_ticks: float, half_spread: float) -> float:
-    """Ticks from the mid within which a quote counts as live: max(5 bps, 2 ticks, 1.5 half-spreads)."""
+    """Ticks from the mid within which a quote counts as live: max(5 bps, 2 ticks, 1.4 half-spreads)."""
     return max(REACH_BPS * 1e-4 * mid_ticks, REACH_TICKS, REACH_HALF_SPREADS * half_spread / params[0].tick)
 
 

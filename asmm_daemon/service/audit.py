@@ -157,13 +157,13 @@ def _line(
 def _elapse(market: MarketAudit, t_ns: int, half_spreads: Sequence[tuple[int, float]]) -> None:
     if not market.since_ns:
         return
-    passed = (t_ns - market.since_ns) / NS_PER_S
-    market.since_ns = t_ns
+    began, market.since_ns = market.since_ns, t_ns
+    passed = (t_ns - began) / NS_PER_S
     if passed <= 0 or market.bid <= 0 or market.ask <= 0:
         return
     mid = (market.bid + market.ask) / 2
     reach = max(mid * NEAR_BPS / 10_000, 2 * market.tick)
-    at = bisect_right(half_spreads, t_ns, key=lambda entry: entry[0]) - 1
+    at = bisect_right(half_spreads, began, key=lambda entry: entry[0]) - 1
     if at >= 0:
         reach = max(reach, Decimal(repr(1.5 * half_spreads[at][1])))
     near = {
