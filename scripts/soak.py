@@ -25,29 +25,24 @@ SHARE_BOTH, SHARE_SIDE = 0.95, 0.97
 
 
 @dataclass(frozen=True)
-class Recording:
-    """A recorded market and settings that suit its price."""
+class Market:
+    """One market of a session: where it comes from, and settings that suit its price."""
 
-    name: str
-    path: str
     symbol: str
-    settings: tuple[str, ...]
+    feed: str
+    settings: str
 
 
-RECORDINGS = (
-    Recording(
-        "nexo",
-        "binance-raw/nexousdt-spot",
-        "NEXOUSDT",
-        (
-            "quoting.order_size=50",
-            "quoting.size_in_quote=true",
-            "limits.max_inventory=8000",
-            "limits.max_order=1000",
-        ),
-    ),
-    Recording("standx", "standx-btc", "BTCUSDT", ("quoting.order_size=0.01",)),
+NEXO = Market(
+    "NEXOUSDT",
+    "replay:{data}/binance-raw/nexousdt-spot",
+    "quoting={order_size=50.0, size_in_quote=true}, limits={max_inventory=8000, max_order=1000}",
 )
+BTC = Market("BTCUSDT", "replay:{standx}", "quoting={order_size=0.01}, limits={max_inventory=1}")
+ETH = Market(
+    "ETHUSDT", "synthetic:ETHUSDT", "quoting={order_size=0.2}, limits={max_inventory=10, max_order=2}"
+)
+SESSIONS = {"nexo": (NEXO,), "standx": (BTC,), "three": (NEXO, BTC, ETH)}
 
 
 @dataclass
@@ -55,9 +50,9 @@ class Result:
     """One session's verdict."""
 
     product: str
-    recording: str
+    session: str
     problems: list[str] = field(default_factory=list)
-    row: str = ""
+    rows: list[str] = field(default_factory=list)
 
 
 def _arguments() -> argparse.Namespace:
@@ -68,7 +63,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=360.0, help="recorded minutes each")
     parser.add_argument("--speed", type=float, default=60.0)
     parser.add_argument("--products", default=",".join(PRODUCTS))
-    parser.add_argument("--recordings", default="nexo,standx")
+    parser.add_argument("--sessions", default="nexo,standx", help=f"of {', '.join(SESSIONS)}")
     parser.add_argument("--min-fills", type=int, default=20, help="fills a side that a session must reach")
     parser.add_argument("--jobs", type=int, default=1, help="sessions at a time")
     parser.add_argument("--keep", type=Path, help="keep logs and journals here")
@@ -76,24 +71,24 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _session(options: argparse.Namespace, product: str, recording: Recording, folder: Path) -> Result:
+async def _session(options: argparse.Namespace, product: str, name: str, folder: Path) -> Result:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     log, summary = folder / "venue.jsonl", folder / "summary.json"
-    path = options.data / recording.path
-    if recording.name == "standx":
-        path = _one_day(path, "2026-01-06", folder / "standx")
+    standx = _one_day(options.data / "standx-btc", "2026-01-06", folder / "standx")
+    markets = SESSIONS[name]
+    feeds = [market.feed.format(data=options.data, standx=standx) for market in markets]
+    tables = [f'{{symbol="{market.symbol}", {market.settings}}}' for market in markets]
     settings = [
         f"venue.name={product}",
-        f"market.0.symbol={recording.symbol}",
-        f"demo.feed=replay:{path}",
+        f"market=[{', '.join(tables)}]",
+        f"demo.feed={';'.join(feeds)}",
         f"demo.speed={options.speed}",
         f"demo.log={log}",
         f"state_dir={folder / 'state'}",
         "service.http_port=0",
         "service.metrics_port=0",
         "log.style=json",
-        *recording.settings,
         *options.overrides,
     ]
     command = [sys.executable, "-m", "asmm_daemon.cli", "run", "--config", str(ROOT / "config.toml")]
@@ -103,7 +98,7 @@ async def _session(options: argparse.Namespace, product: str, recording: Recordi
     with (folder / "daemon.log").open("wb") as output:
         process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output, cwd=folder)
         code = await process.wait()
-    result = Result(product, recording.name)
+    result = Result(product, name)
     if code != 0 or not summary.exists():
         result.problems.append(f"exit code {code}: {(folder / 'daemon.log').read_text()[-400:]}")
         return result
@@ -147,43 +142,50 @@ def _judge(options: argparse.Namespace, result: Result, summary: dict, log: Path
         *auditing.compare_intents(auditing.read_log(log), _intents(journal)),
     ]
     result.problems += [f"{v.invariant} at {v.t_ns}: {v.text}" for v in violations[:5]]
-    market = report.markets[summary["markets"][0]["symbol"]]
-    own = summary["markets"][0]
-    bid, ask, both = market.near_shares
     if report.open_orders or summary["open_orders"]:
         result.problems.append(f"{report.open_orders} orders rest at the end")
     if not summary["reconciled"]:
         result.problems.append(f"not reconciled: {summary['differences'][:3]}")
+    for own in summary["markets"]:
+        _judge_market(options, result, report, own)
+    booked = sum(1 for record in records if record.kind == "fill")
+    result.rows.append(
+        f"{'':<21} ledger {booked} trades = venue {len(report.fills)}, balances and positions equal: "
+        f"{summary['reconciled']}; loop lag p99 {summary['loop_lag_p99_ms']:.1f} ms, "
+        f"memory {summary['rss_mb_max']:.0f} MB"
+    )
+
+
+def _judge_market(options: argparse.Namespace, result: Result, report: auditing.Audit, own: dict) -> None:
+    market = report.markets[own["symbol"]]
+    bid, ask, both = market.near_shares
     if both < SHARE_BOTH or min(bid, ask) < SHARE_SIDE:
-        result.problems.append(f"S20: near the mid {bid:.2%} bid, {ask:.2%} ask, {both:.2%} both")
+        result.problems.append(f"S20 {own['symbol']}: {bid:.2%} bid, {ask:.2%} ask, {both:.2%} both")
     if min(market.fills_buy, market.fills_sell) < options.min_fills:
         result.problems.append(f"only {market.fills_buy} buys and {market.fills_sell} sells filled")
     position = report.positions.get(own["symbol"])
     if position is not None and position != Decimal(own["inventory"]):
         result.problems.append(f"the venue holds {position}, the ledger {own['inventory']}")
-    result.row = (
-        f"{result.product:<13} {result.recording:<7} {market.covered_s / 60:7.1f} min  bid {bid:7.2%} ask {ask:7.2%} "
-        f"both {both:7.2%}  fills {market.fills_buy:>5}/{market.fills_sell:<5} orders {own['orders']:>6} "
-        f"amends {own['amends']:>6}  net {Decimal(own['pnl_net']):>10.4f}  lag p99 {summary['loop_lag_p99_ms']:5.1f} ms  "
-        f"trades {len(report.fills)} = ledger {sum(1 for r in records if r.kind == 'fill')}"
+    result.rows.append(
+        f"{result.product:<13} {own['symbol']:<9} {market.covered_s / 60:6.1f} min "
+        f"bid {bid:7.2%} ask {ask:7.2%} both {both:7.2%} fills {market.fills_buy:>4}/{market.fills_sell:<4} "
+        f"orders {own['orders']:>5} amends {own['amends']:>5} net {Decimal(own['pnl_net']):>9.3f}"
     )
 
 
 async def _all(options: argparse.Namespace, folder: Path) -> Iterable[Result]:
     gate = asyncio.Semaphore(options.jobs)
-    wanted = options.recordings.split(",")
 
-    async def one(product: str, recording: Recording) -> Result:
+    async def one(product: str, name: str) -> Result:
         async with gate:
-            result = await _session(options, product, recording, folder / f"{product}-{recording.name}")
-        print(result.row or f"{product} {recording.name}: failed", flush=True)
+            result = await _session(options, product, name, folder / f"{product}-{name}")
+        print("\n".join(result.rows) or f"{product} {name}: failed", flush=True)
         for problem in result.problems:
             print(f"    PROBLEM {problem}", flush=True)
         return result
 
-    return await asyncio.gather(
-        *(one(p, r) for p in options.products.split(",") for r in RECORDINGS if r.name in wanted)
-    )
+    names = [name for name in options.sessions.split(",") if name in SESSIONS]
+    return await asyncio.gather(*(one(p, name) for p in options.products.split(",") for name in names))
 
 
 def main() -> int:

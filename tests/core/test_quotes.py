@@ -95,10 +95,10 @@ def test_no_room_no_order(btc: Instrument, room: float) -> None:
 
 
 def test_reach_in_which_a_quote_is_live(btc: Instrument) -> None:
-    """The widest of 5 bps, 2 ticks and 1.5 half-spreads."""
+    """The widest of 5 bps, 2 ticks and 1.4 half-spreads."""
     params = to_record(QuoteParams(), btc)
     assert live_reach(params, 950_000.0, 1.0) == pytest.approx(475.0)
-    assert live_reach(params, 950_000.0, 40.0) == pytest.approx(600.0)
+    assert live_reach(params, 950_000.0, 40.0) == pytest.approx(560.0)
     assert live_reach(params, 1_000.0, 0.1) == 2.0
 
 
