@@ -23,6 +23,8 @@ class Restorer:
         self._open: dict[str, tuple[Desk, Place, int]] = {}
         self._oids: dict[str, str] = {}
         self._booked: dict[str, int] = {}
+        self._ended: dict[str, int] = {}
+        """Orders with an end whose executions are not all booked: lots that the venue counted."""
 
     def take(self, record: Record) -> None:
         """Applies one record."""
@@ -39,7 +41,8 @@ class Restorer:
             oid = self._oids.get(cid, "")
             if oid:
                 desk.table.accepted(order, oid, t_ns)
-                desk.table.cancel_sent(order, t_ns, "restored")
+                if not order.state.final:
+                    desk.table.cancel_sent(order, t_ns, "restored")
             desk.table.lost_track(order, t_ns, "restored")
         for desk in self.account.desks:
             desk.table.changes.clear()
@@ -99,6 +102,7 @@ class Restorer:
         if desk.ledger.book(fill):
             lots = int((fill.qty / desk.spec.instrument.lot).to_integral_value())
             self._booked[fill.cid] = self._booked.get(fill.cid, 0) + lots
+            self._drop_settled(fill.cid)
 
     def _take_order(self, desk: Desk, record: Record) -> None:
         data: Any = record.data
@@ -124,6 +128,14 @@ class Restorer:
             self._open[cid] = (desk, changed, t_ns)
         elif record.kind is RecordKind.ORDER and cid in self._open:
             self._oids[cid] = data["oid"] or self._oids.get(cid, "")
-            settled = data["filled"] <= self._booked.get(cid, 0)
-            if OrderState(data["state"]).final and settled:
-                del self._open[cid]
+            if OrderState(data["state"]).final:
+                self._ended[cid] = data["filled"]
+                self._drop_settled(cid)
+            else:
+                self._ended.pop(cid, None)
+
+    def _drop_settled(self, cid: str) -> None:
+        """An order that ended needs no asking once all that the venue counted is booked."""
+        if cid in self._ended and self._ended[cid] <= self._booked.get(cid, 0):
+            del self._ended[cid]
+            self._open.pop(cid, None)
