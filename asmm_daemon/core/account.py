@@ -9,6 +9,10 @@ from asmm_daemon.core.oversight import Board, State, Switch, worst
 from asmm_daemon.core.spec import AccountLimits
 from asmm_daemon.core.switches import DrawdownWatch
 from asmm_daemon.events import BalanceEvent
+from asmm_daemon.units import NS_PER_S
+
+TRANSFER_AFTER_S = 300.0
+"""How long a balance may differ before the difference counts as a transfer: funding is told late."""
 
 
 @dataclass(slots=True)
@@ -19,23 +23,23 @@ class Money:
     """Balance less the ledgers' flows at the first comparison, by asset."""
     differences: dict[str, Decimal] = field(default_factory=dict)
     """Venue's balance less ours at the last comparison, where it is not zero."""
-    seen: dict[str, int] = field(default_factory=dict)
-    """Times in a row that this same difference was seen."""
+    since_ns: dict[str, int] = field(default_factory=dict)
+    """Since when this same difference has been seen."""
 
-    def compare(self, asset: str, total: Decimal, flow: Decimal) -> Decimal | None:
-        """The difference if there is one. The third sight of the same one takes it as a transfer."""
+    def compare(self, asset: str, total: Decimal, flow: Decimal, t_ns: int) -> Decimal | None:
+        """The difference if there is one; one that stays is a transfer, from which counting goes on."""
         base = self.base.setdefault(asset, total - flow)
         difference = total - base - flow
         if not difference:
             self.differences.pop(asset, None)
-            self.seen.pop(asset, None)
+            self.since_ns.pop(asset, None)
             return None
-        same = difference == self.differences.get(asset)
+        if difference != self.differences.get(asset):
+            self.since_ns[asset] = t_ns
         self.differences[asset] = difference
-        self.seen[asset] = self.seen.get(asset, 0) + 1 if same else 1
-        if self.seen[asset] >= 3:
+        if t_ns - self.since_ns[asset] > TRANSFER_AFTER_S * NS_PER_S:
             self.base[asset] = base + difference
-            del self.differences[asset], self.seen[asset]
+            del self.differences[asset], self.since_ns[asset]
         return difference
 
 

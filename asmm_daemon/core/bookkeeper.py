@@ -28,6 +28,7 @@ from asmm_daemon.units import BUY, SELL
 
 _DISTRUST = frozenset({Cause.REDUCE_ONLY, Cause.AUTH, Cause.MAINTENANCE})
 """Refusals after which nothing is quoted until the account is reconciled anew."""
+_UNASKED = frozenset({OrderState.PENDING_NEW, OrderState.LIVE, OrderState.PENDING_AMEND})
 _JOURNALED_FROM_PENDING = frozenset({OrderState.PENDING_NEW, OrderState.UNKNOWN_NEW})
 
 
@@ -60,7 +61,6 @@ class Bookkeeper:
         order = desk.table.find(event.cid, event.oid)
         if order is not None:
             desk.table.accepted(order, event.oid, event.t_ns)
-            desk.backoffs.pop((order.side, order.level), None)
 
     def on_amended(self, desk: Desk, event: AmendAccepted) -> None:
         """An amendment was acknowledged."""
@@ -160,7 +160,9 @@ class Bookkeeper:
         """Journals the order states that matter for a restart; True when a slot became free or live."""
         changed = bool(desk.table.changes)
         for change in desk.table.changes:
-            state = change.order.state
+            state = change.after
+            if state is OrderState.CANCELLED and change.before in _UNASKED:
+                self._strike(desk, change.order)
             acknowledged = state is OrderState.LIVE and change.before in _JOURNALED_FROM_PENDING
             if state.final or state.unknown or acknowledged:
                 self.outbox.record(
@@ -176,6 +178,12 @@ class Bookkeeper:
         desk.sync_own()
         return changed
 
+    def _strike(self, desk: Desk, order: Order) -> None:
+        """The venue ended an order unasked: a post-only order that would have taken, on some venues."""
+        if order.tif == "PO":
+            backoff = desk.backoffs.setdefault((order.side, order.level), Backoff())
+            strike(backoff, self.outbox.t_ns, 0.05, 2.0)
+
     def _hold_back(self, desk: Desk, order: Order, event: Rejected) -> None:
         slot = (int(order.side), order.level)
         backoff = desk.backoffs.setdefault(slot, Backoff())
@@ -183,7 +191,7 @@ class Bookkeeper:
             desk.balance_off[order.side] = "insufficient balance"
             desk.reconciliation.asked_ns = 0
         elif event.cause is Cause.POST_ONLY:
-            strike(backoff, event.t_ns, 0.05, 5.0)
+            strike(backoff, event.t_ns, 0.05, 2.0)
         elif event.cause is Cause.CLOCK and backoff.strikes:
             desk.board.set(Switch.RECONCILE, "the venue refuses our clock")
         if event.cause not in (Cause.BALANCE, Cause.POST_ONLY):

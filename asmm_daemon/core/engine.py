@@ -200,7 +200,7 @@ class Engine:
 
     def _settle(self, desk: Desk) -> None:
         """After an order event: journal it, and fill the slot that became free at a fresh price."""
-        freed = any(change.order.state.final for change in desk.table.changes)
+        freed = any(change.after.final for change in desk.table.changes)
         if self._keeper.settle(desk) and desk.quoting:
             if freed:
                 self._quoter.requote(desk, "order")

@@ -96,6 +96,7 @@ class Change:
 
     order: Order
     before: OrderState
+    after: OrderState
     reason: str
 
 
@@ -280,4 +281,4 @@ class OrderTable:
         if order.state.final:
             order.final_ns = t_ns
             order.next_price = order.next_qty = None
-        self.changes.append(Change(order, before, reason))
+        self.changes.append(Change(order, before, order.state, reason))

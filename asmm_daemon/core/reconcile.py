@@ -38,9 +38,8 @@ class Reconciler:
         if state.waiting and now - state.asked_ns < limits.reconcile_timeout_s * NS_PER_S:
             return False
         waited = now - state.asked_ns
-        urgent = bool(
+        urgent = (
             not state.agreed
-            or self.account.money.differences
             or desk.ledger.opened_ns is None
             or not desk.board.causes.keys().isdisjoint({Switch.RECONCILE, Switch.STARTUP})
         )
@@ -167,7 +166,7 @@ class Reconciler:
             asset, total = balance.asset, balance.free + balance.locked
             if asset not in flows or asset in unknown or asset in bases:
                 continue
-            difference = self.account.money.compare(asset, total, flows[asset])
+            difference = self.account.money.compare(asset, total, flows[asset], snapshot.t_ns)
             if difference is not None:
                 self.outbox.record(
                     RecordKind.DIFFERENCE,

@@ -25,6 +25,8 @@ from asmm_daemon.units import NS_PER_S, Side
 
 IOC_LEVEL = MAX_LEVELS
 """Slot of the bounded IOC order that ends a long REDUCING."""
+QUIET_S = 1.0
+"""Time without a refusal after which a slot's waiting starts small again."""
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _LEAVING = frozenset({OrderState.PENDING_CANCEL, OrderState.UNKNOWN_CANCEL})
 _WITHDRAW = frozenset(
@@ -229,6 +231,8 @@ def _count(desk: Desk, refusal: Refusal) -> None:
 
 
 def strike(backoff: Backoff, t_ns: int, first_s: float, most_s: float) -> None:
-    """Makes a slot wait, twice as long with every refusal in a row."""
+    """Makes a slot wait, twice as long with every refusal in a row; a quiet spell ends the row."""
+    if t_ns - backoff.until_ns > QUIET_S * NS_PER_S:
+        backoff.strikes = 0
     backoff.until_ns = t_ns + int(min(first_s * 2.0 ** min(backoff.strikes, 20), most_s) * NS_PER_S)
     backoff.strikes += 1

@@ -19,7 +19,7 @@ from asmm_daemon.events import (
     Reconcile,
     Rejected,
 )
-from tests.core.bench import KNOBS, Bench, D, S, instrument
+from tests.core.bench import KNOBS, Bench, D, S, cancelled, instrument
 
 
 def test_an_unconfirmed_cancel_is_asked_about_and_repeated():
@@ -151,3 +151,19 @@ def test_spot_leaves_alone_what_exceeds_its_allocation():
     bench = Bench(unit=instrument(product="binance"), limits=limits, knobs=knobs)
     bench.ready(balances=(("BTC", D(7), D(0)), ("USDT", D(10_000), D(0))))
     assert bench.market.inventory == D("0.25")
+
+
+def test_orders_that_the_venue_ends_unasked_are_slowed_down():
+    """Some venues accept a crossing post-only order and then cancel it: that storm is throttled too."""
+    bench = Bench()
+    bid, ask = bench.ready()
+    bench.accept((bid, ask))
+    order, count = bid, 0
+    for _ in range(100):
+        commands = bench.feed(cancelled(bench, order, "v0")) if order else []
+        bench.book()
+        commands += bench.watch(0.05)
+        placed = [c for c in commands if isinstance(c, Place)]
+        count += len(placed)
+        order = placed[0] if placed else None
+    assert 3 <= count <= 10

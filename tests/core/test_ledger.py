@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from asmm_daemon.core import ledger as ledger_module
 from asmm_daemon.core import position as position_module
+from asmm_daemon.core.account import Money
 from asmm_daemon.core.ledger import Ledger
 from asmm_daemon.events import FillEvent
 from asmm_daemon.units import Instrument
@@ -234,3 +235,15 @@ def test_folding_old_moves_changes_nothing(monkeypatch):
     for f in as_fills(rows):
         folded.book(f)
     assert (folded.qty, folded.cash, folded.cost) == (whole.qty, whole.cash, whole.cost)
+
+
+def test_a_balance_that_stays_different_is_a_transfer():
+    """Funding is told late, a deposit never: only what stays for minutes moves the base of comparison."""
+    money, minute = Money(), 60_000_000_000
+    assert money.compare("USDT", D(100), D(0), 0) is None
+    assert money.compare("USDT", D(103), D(2), minute) == D(1)
+    assert money.compare("USDT", D(103), D(3), 2 * minute) is None
+    assert money.compare("USDT", D(150), D(3), 3 * minute) == D(47)
+    assert money.compare("USDT", D(150), D(3), 9 * minute) == D(47)
+    assert money.compare("USDT", D(151), D(4), 10 * minute) is None
+    assert not money.differences

@@ -27,6 +27,7 @@ from asmm_daemon.events import (
     Channel,
     CycleTick,
     FillEvent,
+    FundingEvent,
     MarketData,
     Operator,
     OrderStatus,
@@ -195,6 +196,13 @@ class Sim:
             fill = self._fill(trade, "stream")
             self.later(fill)
         self.later(update)
+
+    def tell_funding(self, account, symbols):
+        """Funding payments of these markets, each with its own id."""
+        for entry in list(account.income)[-len(symbols) - 1 :]:
+            if entry.kind == "funding" and entry.symbol in symbols:
+                m, amount, asset, fid = self.index(entry.symbol), entry.amount, entry.asset, str(entry.iid)
+                self.later(lambda t, m=m, a=amount, s=asset, f=fid: FundingEvent(t, m, a, s, f))
 
     def _update(self, order, source):
         market = self.exchange.markets[order.symbol]

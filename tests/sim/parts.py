@@ -52,6 +52,11 @@ class Ears(NullListener):
         """An order's news on the private stream."""
         self.sim.tell_order(order, trade, t_ns)
 
+    def on_account(self, account, assets, symbols, why, t_ns):
+        """Funding payments, as an adapter tells them."""
+        if why == "funding":
+            self.sim.tell_funding(account, symbols)
+
 
 def spec(instrument, *, quote=None, limits=None, policy=None):
     """A market with quick estimators and small orders."""
