@@ -181,6 +181,7 @@ class CcxtVenue:
             self._trades(pace),
             self._keep_clock(pace),
             self._deadman.run(pace, self._alive),
+            self._deadman.let_go(pace, self._private, lambda: self._requests.last_reply_ns),
         ]
         tasks = [asyncio.ensure_future(part) for part in work]
         try:

@@ -19,6 +19,8 @@ from asmm_daemon.venue.rows import RowMaker
 
 _DCP_ID = "asmm-dcp"
 _DCP_ASK_NS = 60 * NS_PER_S
+_DCP_MOST_S = 20.0
+"""Longest window: it begins only once the private stream has been given up."""
 _AUTH_MS = 10_000
 
 
@@ -96,7 +98,9 @@ class BybitDialect(BybitRest):
 
     def __init__(self, requests: Requests, settings: VenueSettings, clock: Clock) -> None:
         super().__init__(requests, settings, clock)
-        self.capabilities = Capabilities(amend=True, amend_keeps_place=True, deadman=True, heartbeat=True)
+        self.capabilities = Capabilities(
+            amend=True, amend_keeps_place=True, deadman=True, heartbeat=True, deadman_by_stream=True
+        )
         self._exchange = requests.exchange
         self._dcp_window_s = 0.0
         self._dcp_on = False
@@ -110,6 +114,7 @@ class BybitDialect(BybitRest):
         """
         if window_s <= 0:
             return False
+        window_s = min(window_s, _DCP_MOST_S)
         now_ns = self._clock.now_ns()
         if now_ns - self._dcp_asked_ns > _DCP_ASK_NS or not self._dcp_on:
             self._dcp_asked_ns = now_ns

@@ -1,14 +1,22 @@
 """The venue's dead-man's switch: armed before quoting, refreshed only while all is well."""
 
 import asyncio
+from collections.abc import Callable
 
 from asmm_daemon.clock import Clock
 from asmm_daemon.units import NS_PER_S
 from asmm_daemon.venue.dialect import Dialect
 from asmm_daemon.venue.outcomes import Refused
 from asmm_daemon.venue.pace import Pace
+from asmm_daemon.venue.private_stream import PrivateStream
 from asmm_daemon.venue.protocol import VenueSettings
 from asmm_daemon.venue.stream_client import MALFORMED
+
+_POLL_S = 0.5
+_BEATS_S = 6.0
+"""A healthy REST channel answers at least this often."""
+_DOUBT_S = 2.0
+_DOUBT_REAL_S = 0.5
 
 
 class Deadman:
@@ -51,6 +59,19 @@ class Deadman:
         except (Refused, *MALFORMED):
             return
         self._until_ns[m] = sent_ns + int(window_s * NS_PER_S) if on else 0
+
+    async def let_go(self, pace: Pace, private: PrivateStream, last_reply_ns: Callable[[], int]) -> None:
+        """Where the switch counts from the loss of the private stream, gives that up while REST is silent.
+
+        Else orders that we can no longer cancel would rest for as long as the stream lives.
+        """
+        silence_s = _BEATS_S + max(_DOUBT_S, _DOUBT_REAL_S * self._clock.speed)
+        while self._dialect.capabilities.deadman_by_stream and await pace.sleep(_POLL_S):
+            silent = self._clock.now_ns() - last_reply_ns() > silence_s * NS_PER_S
+            if private.held and not silent:
+                private.release()
+            elif silent and not private.held and any(self.armed(m) for m in self._until_ns):
+                private.hold("REST is silent: the dead-man's switch must cancel for us")
 
     async def disarm(self) -> None:
         """Ends every running countdown, as nothing rests any more."""

@@ -20,6 +20,7 @@ _PING_S = 5.0
 _ANSWER_S = 15.0
 _EVENT_S = 5.0
 _MIN_DIAL_S = 3.0
+_HELD_S = 0.25
 _MIN_REAL_S = 1.0
 _SEEN = 4096
 
@@ -42,12 +43,17 @@ class PrivateStream:
         self._expected: dict[str, int] = {}
         self._proved_ns = 0
         self._heard_ns = 0
+        self.held = False
+        """Whether the stream is given up until `release`."""
         self.up = False
 
     async def run(self, pace: Pace) -> None:
         """Dials and redials until the pace stops."""
         pauses = backoff()
         while not pace.stop.is_set():
+            if self.held:
+                await pace.sleep(_HELD_S)
+                continue
             started_ns = self._clock.now_ns()
             try:
                 await self._session(pace)
@@ -62,6 +68,15 @@ class PrivateStream:
                 pauses = backoff()
             await pace.sleep(next(pauses))
         self._drop("stopping")
+
+    def hold(self, reason: str) -> None:
+        """Gives the stream up, and does not dial again until `release`."""
+        self.held = True
+        self._drop(reason)
+
+    def release(self) -> None:
+        """The stream may be dialled again."""
+        self.held = False
 
     async def keep_key(self, pace: Pace) -> None:
         """Renews the listen key on our own clock; a refused renewal means a new stream."""
