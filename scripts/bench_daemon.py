@@ -28,8 +28,9 @@ PATIENCE_S = 90.0
 LIST_IMPORTS = """
 import json, sys
 import asmm_daemon.cli, asmm_daemon.app
-from asmm_daemon.warm import warm_up
-warm_up()
+from asmm_daemon.core.book import apply, new_book
+from asmm_daemon.events import DEPTH
+apply(new_book(), DEPTH, 1, 100, 1)
 print(json.dumps([name for name in sys.modules if name.split(".")[0] not in ("asmm_daemon", "__main__")]))
 """
 IMPORT_THEM = """
@@ -109,7 +110,7 @@ def environment() -> dict[str, str]:
 
 
 def imports() -> str:
-    """Every module that the daemon has loaded once its kernels ran, but its own, as JSON."""
+    """Every module that the daemon has loaded once a kernel ran, but its own, as JSON."""
     return subprocess.run(
         [sys.executable, "-c", LIST_IMPORTS], check=True, capture_output=True, text=True, env=environment()
     ).stdout
