@@ -37,6 +37,8 @@ create unique index if not exists fill_once on records(symbol, key) where kind =
 create index if not exists by_kind on records(kind, seq);
 """
 FILE_NAME = "journal.sqlite"
+_CACHE_KIB = 256
+"""Pages kept in memory: the writer only appends, and a larger cache would fill for hours."""
 
 
 @dataclass(slots=True)
@@ -162,6 +164,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, check_same_thread=False, isolation_level="IMMEDIATE")
     db.execute("pragma journal_mode = wal")
     db.execute("pragma synchronous = full")
+    db.execute(f"pragma cache_size = -{_CACHE_KIB}")
     db.executescript(_SCHEMA)
     return db
 

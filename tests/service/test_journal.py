@@ -49,6 +49,17 @@ def test_a_fill_is_written_once(tmp_path):
     assert len(list(read(tmp_path / FILE_NAME))) == 1
 
 
+def test_the_cache_stays_small_however_much_is_written(tmp_path):
+    """A writer that only appends keeps at most a quarter of a megabyte of pages, for as long as it runs."""
+
+    async def session():
+        journal = _open(tmp_path)
+        assert journal._db.execute("pragma cache_size").fetchone() == (-256,)
+        await journal.close("signal")
+
+    asyncio.run(session())
+
+
 def test_epochs_grow_with_every_start(tmp_path):
     """Each session has its own epoch, so that client order ids never repeat."""
 
