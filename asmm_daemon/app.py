@@ -6,6 +6,7 @@ A broad except stands here alone: whatever the engine throws cancels all orders 
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -38,6 +39,7 @@ from asmm_daemon.service.sd_notify import Notifier
 from asmm_daemon.service.state_dir import StateDir
 from asmm_daemon.venue.adapter import CcxtVenue
 from asmm_daemon.venue.protocol import Finding, VenueSettings
+from asmm_daemon.warm import warm_engine
 
 _logger: structlog.stdlib.BoundLogger = log.get("app")
 PREFIX = "asmm"
@@ -58,12 +60,29 @@ def run(options: RunOptions) -> int:
     """A whole session; returns the exit code."""
     settings = configuration.load(options.path, options.overrides)
     keys = configuration.keys(settings)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_Session(settings, keys, options).run())
+    locks = () if settings.embedded else _locks(settings, keys)
+    with StateDir(settings.state_path, locks=locks) as state:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _leave)
+        warm_engine()  # where the cache is cold, most of a minute: no event loop may stand still so long
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_Session(settings, keys, options).run(state))
+
+
+def _leave(*_: object) -> None:
+    """Ends at once, while nothing is open yet: an exception would get lost within the compiler."""
+    _logger.info("stopped before trading began")
+    os._exit(0)
+
+
+def _locks(settings: Config, keys: Keys) -> tuple[str, ...]:
+    """One lock per account and symbol, so that a second daemon refuses to start (S15)."""
+    key = configuration.fingerprint(keys)
+    return tuple(f"{settings.venue.name}-{market.symbol}-{key}" for market in settings.market)
 
 
 class _Session:
-    """One run of the daemon, from its locks to its summary."""
+    """One run of the daemon, from its connections to its summary."""
 
     def __init__(self, settings: Config, keys: Keys, options: RunOptions) -> None:
         self.settings, self.keys, self.options = settings, keys, options
@@ -75,15 +94,13 @@ class _Session:
         self.daemon: Daemon | None = None
         self.notifier = Notifier()
 
-    async def run(self) -> int:
+    async def run(self, state: StateDir) -> int:
         """Sets up, trades, takes down."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._interrupt)
         loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         async with contextlib.AsyncExitStack() as stack:
-            locks = () if self.settings.embedded else self._locks()
-            state = stack.enter_context(StateDir(self.settings.state_path, locks=locks))
             stack.callback(self.notifier.close)
             building = asyncio.create_task(self._build(state, stack))
             waiting = asyncio.create_task(self.interrupted.wait())
@@ -96,12 +113,6 @@ class _Session:
                 return 0
             daemon, engine_clock = building.result()
             return await self._trade(daemon, engine_clock, stack)
-
-    def _locks(self) -> tuple[str, ...]:
-        """One lock per account and symbol, so that a second daemon refuses to start (S15)."""
-        key = configuration.fingerprint(self.keys)
-        name = self.settings.venue.name
-        return tuple(f"{name}-{market.symbol}-{key}" for market in self.settings.market)
 
     def _interrupt(self) -> None:
         self.interrupted.set()
@@ -126,7 +137,12 @@ class _Session:
         capabilities = venue.capabilities
         market_specs = [
             specs.market_spec(
-                market, instrument, policy, can_amend=capabilities.amend, heartbeat=capabilities.heartbeat
+                market,
+                instrument,
+                policy,
+                can_amend=capabilities.amend,
+                can_replace=capabilities.replace,
+                heartbeat=capabilities.heartbeat,
             )
             for market, instrument, policy in zip(settings.market, venue.instruments, policies, strict=True)
         ]
@@ -186,7 +202,11 @@ class _Session:
         if self.interrupted.is_set():
             daemon.request_stop("signal")
         _settle_heap()
+        if not self.settings.embedded:
+            daemon.state.begin_session(orjson.dumps(self.settings.public()))
         outcome = await daemon.run(run_for_s=self.options.run_for_s)
+        if outcome.verified_zero_open:
+            daemon.state.end_session()
         self._exit_reason[0] = outcome.exit
         span = summary.Span(start_wall, wall_ns(), start_venue, clock.now_ns())
         await self._finish(daemon, outcome, span)
@@ -221,6 +241,7 @@ class _Session:
                 old.instrument,
                 policy,
                 can_amend=old.can_amend,
+                can_replace=old.can_replace,
                 heartbeat=daemon.venue.capabilities.heartbeat,
             )
             for market, old, policy in zip(fresh.market, before, policies, strict=True)
@@ -325,7 +346,18 @@ def cancel(path: Path, overrides: Sequence[str]) -> str:
     settings = configuration.load(path, overrides)
     if settings.embedded:
         return "the embedded exchange ends with the daemon; nothing can rest"
+    return _cancel(settings)
 
+
+def cancel_after(session: bytes, folder: Path) -> str:
+    """Cancels what a dead daemon left, by the settings that it ran with. Raises as `cancel` does.
+
+    The configuration file may have been edited, and broken, since.
+    """
+    return _cancel(configuration.saved(session, folder))
+
+
+def _cancel(settings: Config) -> str:
     async def go() -> bool:
         venue = _reach(settings)
         try:

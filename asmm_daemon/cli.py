@@ -116,11 +116,31 @@ def status(
 
 
 @app.command()
-def cancel(path: ConfigOption = config.DEFAULT_PATH, overrides: SetOption = None) -> None:
+def cancel(
+    path: ConfigOption = config.DEFAULT_PATH,
+    overrides: SetOption = None,
+    after: Annotated[
+        Path | None,
+        typer.Option(
+            "--after",
+            metavar="STATE_DIR",
+            help="Only what the last daemon of this state folder left, by the settings it ran with.",
+        ),
+    ] = None,
+) -> None:
     """Cancels our orders without the daemon, and verifies that none is open."""
+    from asmm_daemon.service.state_dir import unfinished_session
+
+    session = unfinished_session(after) if after else None
+    if after and session is None:
+        print(f"{after}: the last daemon left none of our orders open")
+        return
     from asmm_daemon import app as composition
 
-    print(composition.cancel(path, tuple(overrides or ())))
+    if after and session:
+        print(composition.cancel_after(session, after))
+    else:
+        print(composition.cancel(path, tuple(overrides or ())))
 
 
 def _operate(action: str, path: Path, overrides: list[str] | None, reason: str) -> None:

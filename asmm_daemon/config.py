@@ -166,10 +166,23 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
     for override in overrides:
         _override(data, override)
+    return _validated(data, path)
+
+
+def saved(text: bytes, source: Path) -> Config:
+    """The settings that `public` gave, read back. Raises ConfigError when they are damaged."""
+    try:
+        data = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise ConfigError(f"{source} is not valid JSON: {error}") from None
+    return _validated(data, source)
+
+
+def _validated(data: dict[str, Any], source: Path) -> Config:
     try:
         return Config(**data)
     except ValidationError as error:
-        raise ConfigError("\n".join(f"{path}: {line}" for line in _explain(error))) from None
+        raise ConfigError("\n".join(f"{source}: {line}" for line in _explain(error))) from None
 
 
 def _override(data: dict[str, Any], override: str) -> None:
@@ -245,16 +258,14 @@ def keys(config: Config, environ: Mapping[str, str] | None = None) -> Keys:
     """The keys from the environment or `$CREDENTIALS_DIRECTORY`; the embedded exchange has its own.
 
     Raises:
-        ConfigError: a mode that needs keys has none, or only one of the two.
+        ConfigError: a mode that needs keys has none, only one of the two, or may not read them.
     """
     environ = os.environ if environ is None else environ
     found = {}
     for name in ("ASMM_API_KEY", "ASMM_API_SECRET"):
         value = environ.get(name, "")
         folder = environ.get("CREDENTIALS_DIRECTORY", "")
-        if not value and folder and (Path(folder) / name).is_file():
-            value = (Path(folder) / name).read_text(encoding="utf-8").strip()
-        found[name] = value
+        found[name] = value or (_credential(Path(folder) / name) if folder else "")
     missing = [name for name, value in found.items() if not value]
     if config.embedded or (missing and config.mode in ("demo", "paper")):
         return Keys(key=SecretStr("KEY"), secret=SecretStr("SECRET"))
@@ -264,6 +275,15 @@ def keys(config: Config, environ: Mapping[str, str] | None = None) -> Keys:
             "or as systemd credentials of those names"
         )
     return Keys(key=SecretStr(found["ASMM_API_KEY"]), secret=SecretStr(found["ASMM_API_SECRET"]))
+
+
+def _credential(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise ConfigError(f"credential {path} cannot be read: {error.strerror}") from None
 
 
 def fingerprint(keys: Keys) -> str:

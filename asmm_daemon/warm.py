@@ -54,7 +54,7 @@ def _message(t_ns: int, *rows: tuple[int, int, int, int]) -> Rows:
     return made
 
 
-def _warm_engine() -> None:
+def warm_engine() -> None:
     """A tiny market up to its first quotes, a fill's worth of trades and a moved price."""
     engine = Engine(
         [MarketSpec(_MARKET, QuoteParams(), MarketLimits(), FixedPolicy(0.1))],
@@ -89,7 +89,7 @@ def _warm_engine() -> None:
 
 def warm_up() -> None:
     """Compiles what the daemon, the embedded exchange and the backtest's loop use."""
-    _warm_engine()
+    warm_engine()
     feeds.warm_up()
     top.warm_up(rows.warm_up(rows.RowMaker(_MARKET)))
 

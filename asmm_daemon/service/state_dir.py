@@ -1,4 +1,4 @@
-"""The state folder: one daemon at a time, and the halt latch that outlives everything.
+"""The state folder: one daemon at a time, the halt latch, and the settings under which orders rest.
 
 The latch is a file of its own beside the journal: a journal that was lost must not end a halt.
 """
@@ -15,6 +15,7 @@ from asmm_daemon.clock import wall_ns
 from asmm_daemon.errors import StateError
 
 _LATCH = "halted.json"
+_SESSION = "session.json"
 _LOCK = "lock"
 
 
@@ -72,21 +73,33 @@ class StateDir:
 
     def set_latch(self, reason: str) -> None:
         """Halts until `clear_latch`; on disk before this returns."""
-        target, draft = self.path / _LATCH, self.path / f"{_LATCH}.new"
-        try:
-            with draft.open("wb") as file:
-                file.write(orjson.dumps(asdict(Latch(reason, wall_ns()))))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(target)
-            self._sync()
-        except OSError as error:
-            raise StateError(f"the halt latch in {self.path} cannot be written: {error.strerror}") from None
+        self._write(_LATCH, "halt latch", orjson.dumps(asdict(Latch(reason, wall_ns()))))
 
     def clear_latch(self) -> None:
         """Ends the halt, durably."""
         (self.path / _LATCH).unlink(missing_ok=True)
         self._sync()
+
+    def begin_session(self, settings: bytes) -> None:
+        """Notes the settings under which orders will rest, for whoever cancels them after a crash."""
+        self._write(_SESSION, "session's settings", settings)
+
+    def end_session(self) -> None:
+        """Says that nothing of ours rests any more."""
+        (self.path / _SESSION).unlink(missing_ok=True)
+        self._sync()
+
+    def _write(self, name: str, what: str, content: bytes) -> None:
+        target, draft = self.path / name, self.path / f"{name}.new"
+        try:
+            with draft.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(target)
+            self._sync()
+        except OSError as error:
+            raise StateError(f"the {what} in {self.path} cannot be written: {error.strerror}") from None
 
     def _sync(self) -> None:
         descriptor = os.open(self.path, os.O_RDONLY)
@@ -105,6 +118,20 @@ class StateDir:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def unfinished_session(folder: Path) -> bytes | None:
+    """The settings of a session that did not end with zero open orders verified, if there is one.
+
+    Raises:
+        StateError: there may be one, but it cannot be read.
+    """
+    try:
+        return (folder / _SESSION).read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateError(f"{folder / _SESSION} cannot be read: {error.strerror}") from None
 
 
 def _shared_lock_dir() -> Path:

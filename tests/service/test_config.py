@@ -1,6 +1,7 @@
 import tomllib
 from pathlib import Path
 
+import orjson
 import pytest
 
 from asmm_daemon import config
@@ -106,3 +107,20 @@ def test_difference_names_old_and_new(tmp_path):
     before = config.load(_write(tmp_path, MINIMAL))
     after = config.load(_write(tmp_path, MINIMAL), ["account.drawdown_halt=0.2"])
     assert config.difference(before, after) == {"account.drawdown_halt": (0.15, 0.2)}
+
+
+def test_settings_in_effect_can_be_saved_and_read_back():
+    """What a session ran with comes back the same from its state folder, and damage is an error."""
+    settings = config.load(SHIPPED, ("quoting.gamma=0.5", "mode=live"))
+    source = Path("session.json")
+    assert config.saved(orjson.dumps(settings.public()), source) == settings
+    with pytest.raises(ConfigError, match=r"session\.json is not valid JSON"):
+        config.saved(b"{", source)
+
+
+def test_a_credential_that_may_not_be_read_is_named(tmp_path):
+    """A credentials folder without permission is one message, not a traceback."""
+    (tmp_path / "ASMM_API_KEY").mkdir()
+    settings = config.load(SHIPPED, ("mode=live",))
+    with pytest.raises(ConfigError, match=r"ASMM_API_KEY cannot be read"):
+        config.keys(settings, {"CREDENTIALS_DIRECTORY": str(tmp_path)})

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from asmm_daemon.errors import StateError
-from asmm_daemon.service.state_dir import StateDir
+from asmm_daemon.service.state_dir import StateDir, unfinished_session
 
 
 def test_a_second_daemon_is_refused(tmp_path):
@@ -39,6 +39,23 @@ def test_an_unreadable_latch_counts_as_a_halt(tmp_path):
     (tmp_path / "halted.json").write_text('{"rea')
     with StateDir(tmp_path) as state:
         assert "cannot be read" in state.latch().reason
+
+
+def test_an_unfinished_session_leaves_its_settings(tmp_path):
+    """What a dead daemon ran with can be read without its lock; a session that ended well leaves nothing."""
+    assert unfinished_session(tmp_path) is None
+    with StateDir(tmp_path) as state:
+        state.begin_session(b"{}")
+        assert unfinished_session(tmp_path) == b"{}"
+        state.end_session()
+    assert unfinished_session(tmp_path) is None
+
+
+def test_settings_that_cannot_be_read_are_no_end(tmp_path):
+    """Where a session's settings are damaged, nobody may believe that nothing rests."""
+    (tmp_path / "session.json").mkdir()
+    with pytest.raises(StateError, match=r"session\.json"):
+        unfinished_session(tmp_path)
 
 
 def test_a_path_that_is_a_file_is_explained(tmp_path):
