@@ -80,6 +80,8 @@ class Cause(StrEnum):
     AUTH = "auth"
     MAINTENANCE = "maintenance"
     SELF_TRADE = "self_trade"
+    NOT_ATTEMPTED = "not_attempted"
+    """The create of a Replace whose cancel failed: the venue did not try it."""
     OTHER = "other"
 
 
@@ -299,6 +301,32 @@ class Amend:
 
 
 @dataclass(frozen=True, slots=True)
+class Replace:
+    """Cancel `old_cid` and, only if that succeeds, create an order (fields as of Place), in one request.
+
+    Its outcome is two: one of the old order's cancel and one of the new order's create.
+    """
+
+    m: int
+    cid: str
+    side: Side
+    level: int
+    price: int
+    qty: int
+    reduce_only: bool
+    tif: Literal["PO", "IOC"]
+    old_cid: str
+    old_oid: str
+
+    @property
+    def place(self) -> Place:
+        """The new order by itself."""
+        return Place(
+            self.m, self.cid, self.side, self.level, self.price, self.qty, self.reduce_only, self.tif
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """Cancel one order, by the venue's id where known, else by ours."""
 
@@ -339,4 +367,4 @@ class ProveBook:
     m: int
 
 
-Command = Place | Amend | Cancel | CancelAll | Query | Reconcile | ProveBook
+Command = Place | Amend | Replace | Cancel | CancelAll | Query | Reconcile | ProveBook

@@ -185,6 +185,8 @@ class Bookkeeper:
             strike(backoff, self.outbox.t_ns, 0.05, 2.0)
 
     def _hold_back(self, desk: Desk, order: Order, event: Rejected) -> None:
+        if event.cause is Cause.NOT_ATTEMPTED:
+            return
         slot = (int(order.side), order.level)
         backoff = desk.backoffs.setdefault(slot, Backoff())
         if event.cause is Cause.BALANCE:

@@ -1,8 +1,8 @@
 """Desired quotes against working orders: the fewest commands that bring one to the other.
 
 A slot is one side and level; at most one order lives in it (S4). An order within tolerance keeps its
-queue place. Cancels come first, then amendments that retreat from the other side, then those that
-approach it, then new orders: so our own quotes never cross on the way (S9).
+queue place. Cancels come first, then amendments and replacements that retreat from the other side,
+then those that approach it, then new orders: so our own quotes never cross on the way (S9).
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from asmm_daemon.kernels import kernel
 
-KEEP, WAIT, PLACE, AMEND, CANCEL = 0, 1, 2, 3, 4
+KEEP, WAIT, PLACE, AMEND, CANCEL, REPLACE = 0, 1, 2, 3, 4, 5
 """WAIT: the slot is taken by an order whose request is under way or unknown."""
 SLOTS = 64
 
@@ -29,6 +29,7 @@ WORKING = np.dtype(
         ("free", np.bool_),  # live, no request under way
         ("leaving", np.bool_),  # a cancel is under way
         ("amendable", np.bool_),
+        ("replaceable", np.bool_),  # one request cancels it and creates its successor
     ],
     align=True,
 )
@@ -38,10 +39,10 @@ CHANGE = np.dtype([("action", np.int64), ("working", np.int64), ("desired", np.i
 
 @kernel
 def _rank(change: Any, desired: NDArray[Any], working: NDArray[Any]) -> int:
-    """Sending order: cancels, retreating amendments, approaching amendments, new orders, the rest."""
+    """Sending order: cancels, moves that retreat, moves that approach, new orders, the rest."""
     if change.action == CANCEL:
         return 0
-    if change.action == AMEND:
+    if change.action == AMEND or change.action == REPLACE:
         move = desired[change.desired].price - working[change.working].price
         return 1 if move * working[change.working].side < 0 else 2
     return 3 if change.action == PLACE else 4
@@ -57,7 +58,22 @@ def _judge(want: Any, order: Any, tolerance_ticks: int, qty_tolerance: float) ->
     near = abs(want.price - order.price) <= tolerance_ticks
     if near and abs(want.lots - order.left) <= qty_tolerance * want.lots:
         return KEEP
-    return AMEND if order.amendable else CANCEL
+    if order.amendable:
+        return AMEND
+    return REPLACE if order.replaceable else CANCEL
+
+
+@kernel
+def _nth(working: NDArray[Any], k: int, staying: int) -> int:
+    """The k-th working order when the `staying` ones come first."""
+    leaving = k >= staying
+    left = k - staying if leaving else k
+    for w in range(len(working)):
+        if working[w].leaving == leaving:
+            if left == 0:
+                return w
+            left -= 1
+    return -1
 
 
 @kernel
@@ -71,11 +87,16 @@ def diff(
     """Fills `out` (CHANGE, at least len(desired) + len(working) rows) in sending order; returns how many.
 
     `desired` has at most one row per slot. Working orders in slots that nobody wants, and all but the
-    first of a slot, are cancelled.
+    first of a slot, are cancelled; an order that leaves counts only where no other has the slot, since
+    its successor may rest already.
     """
     count = 0
     taken = np.full(len(desired), False)
+    staying = 0
     for w in range(len(working)):
+        staying += not working[w].leaving
+    for k in range(len(working)):
+        w = _nth(working, k, staying)
         order = working[w]
         match = -1
         for d in range(len(desired)):

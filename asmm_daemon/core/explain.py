@@ -13,7 +13,7 @@ class QuoteLine:
     price: int
     lots: int
     action: str
-    """keep, place, amend, cancel, wait (a request is under way), or the reason of a refusal."""
+    """keep, place, amend, replace, cancel, wait (a request is under way), or the reason of a refusal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,8 @@ class Input(StrEnum):
     AMEND_REJECTED = "amend_rejected"
     CANCEL_ACK = "cancel_ack"
     CANCEL_REJECTED = "cancel_rejected"
+    CANCEL_VOID = "cancel_void"
+    """A cancel surely had no effect: it was not sent, or refused unread."""
     LOST_TRACK = "lost_track"
     """A pending request timed out or came back undecidable."""
     SEEN_OPEN = "seen_open"
@@ -88,6 +90,7 @@ _FROM_VENUE = {
     IN.AMEND_REJECTED:  (N,  L,  L,  C,  UN, UA, UC),
     IN.CANCEL_ACK:      (N,  L,  A,  C,  UN, UA, C),
     IN.CANCEL_REJECTED: (N,  L,  A,  UC, UN, UA, UC),
+    IN.CANCEL_VOID:     (N,  L,  A,  L,  UN, UA, UC),
     IN.LOST_TRACK:      (UN, L,  UA, UC, UN, UA, UC),
     IN.SEEN_OPEN:       (L,  L,  A,  C,  L,  UA, UC),
     IN.CONFIRMED_OPEN:  (L,  L,  L,  L,  L,  L,  L),

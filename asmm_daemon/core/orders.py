@@ -33,6 +33,8 @@ _AMEND_FATE_TOLD = frozenset({Cause.FILTER, Cause.RATE_LIMIT, Cause.BALANCE, Cau
 
 _AMEND_AGAIN = frozenset({Cause.RATE_LIMIT, Cause.CLOCK, Cause.POST_ONLY, Cause.NOT_FOUND})
 """Refusals that say nothing about whether this order can be amended."""
+_CANCEL_VOID = frozenset({Cause.FILTER, Cause.RATE_LIMIT, Cause.CLOCK})
+"""Refusals of a cancel (or of the request that held it) that come before the order is looked at."""
 
 
 @dataclass(slots=True)
@@ -61,6 +63,8 @@ class Order:
     amends: int = 0
     amendable: bool = True
     """False once the venue refused an amendment: it is replaced instead."""
+    replaced: bool = False
+    """Its cancel left together with its successor's create."""
     queried_ns: int = 0
     final_ns: int = 0
     venue_ns: int = 0
@@ -161,7 +165,13 @@ class OrderTable:
     def cancel_sent(self, order: Order, t_ns: int, reason: str) -> None:
         """A cancel is about to leave; the order counts as live until it is proven gone."""
         self._enter(order, Input.CANCEL_SENT, t_ns, reason)
-        order.request_ns = t_ns
+        order.request_ns, order.replaced = t_ns, False
+
+    def replace_sent(self, order: Order, place: Place, t_ns: int) -> Order:
+        """One request is about to leave that cancels an order and creates another: both count."""
+        self.cancel_sent(order, t_ns, "replace")
+        order.replaced = True
+        return self.add(place, t_ns)
 
     def accepted(self, order: Order, oid: str, t_ns: int) -> None:
         """The venue acknowledged the create request."""
@@ -195,7 +205,8 @@ class OrderTable:
             if told:
                 order.next_price = order.next_qty = None
         else:
-            self._enter(order, Input.CANCEL_REJECTED, event.t_ns, reason)
+            void = event.cause in _CANCEL_VOID
+            self._enter(order, Input.CANCEL_VOID if void else Input.CANCEL_REJECTED, event.t_ns, reason)
 
     def lost_track(self, order: Order, t_ns: int, reason: str) -> None:
         """A request's outcome cannot be told, or has been awaited too long."""

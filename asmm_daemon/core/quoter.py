@@ -21,7 +21,7 @@ from asmm_daemon.units import NS_PER_S
 NUMBERS = tuple(name for name in DECISION.names or () if DECISION[name].shape == () and name != "t_ns")
 """The decision's scalars, all of which `explain` shows."""
 IOC_EVERY_S = 1.0
-MOVED = frozenset({"place", "amend", "cancel"})
+MOVED = frozenset({"place", "amend", "replace", "cancel"})
 SENT = MOVED | {"keep", "wait"}
 REPEATED = frozenset({"state", "retry"})
 """Triggers of the watchdog's beat: of a run of them only the last is kept in memory."""

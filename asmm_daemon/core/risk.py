@@ -101,11 +101,23 @@ class Gate:
             self._sent.popleft()
         return len(self._sent)
 
-    def check(self, want: Place | Amend, order: Order | None, facts: Facts, t_ns: int) -> Refusal | None:
-        """None approves, and counts the message; `order` is the one that an amendment changes."""
+    def check(
+        self,
+        want: Place | Amend,
+        order: Order | None,
+        facts: Facts,
+        t_ns: int,
+        *,
+        instead: Order | None = None,
+    ) -> Refusal | None:
+        """None approves, and counts the message; `order` is the one that an amendment changes.
+
+        `instead` is the order that leaves in the same request: its slot is free, its quantity counts,
+        since it may be executed on the way.
+        """
         refusal = (
             _check_state(want, facts)
-            or _check_shape(want, order, facts)
+            or _check_shape(want, order, facts, instead)
             or _check_cross(want, order, facts)
             or _check_inventory(want, order, facts)
             or self._check_exposure(want, order, facts)
@@ -150,12 +162,14 @@ def _check_state(want: Place | Amend, facts: Facts) -> Refusal | None:
     return None
 
 
-def _check_shape(want: Place | Amend, order: Order | None, facts: Facts) -> Refusal | None:
+def _check_shape(
+    want: Place | Amend, order: Order | None, facts: Facts, instead: Order | None
+) -> Refusal | None:
     """Slot, size, collar. The negated comparisons refuse a mid that is NaN."""
     rests = want.qty if order is None else want.qty - order.booked
     market, limits = facts.instrument, facts.limits
     if isinstance(want, Place) and any(
-        o.side == want.side and o.level == want.level for o in facts.table.active()
+        o.side == want.side and o.level == want.level and o is not instead for o in facts.table.active()
     ):
         return Refusal.SLOT
     if want.price <= 0 or rests <= 0 or want.qty < market.min_lots(want.price):

@@ -56,7 +56,8 @@ class MarketLimits:
     tolerance_ticks: int = 0
     """A working order this close to its desired price stays where it is."""
     replace_bps: float = 0.5
-    """The tolerance, if larger, where the venue cannot amend: a replaced quote is away for two requests."""
+    """The tolerance, if larger, where the venue cannot amend: each replacement is a new order, and those
+    are rationed."""
     qty_tolerance: float = 0.25
     """Share of the desired quantity by which a working order may be too small."""
     min_requote_s: float = 0.1
@@ -108,6 +109,8 @@ class MarketSpec:
     """Names the strategy within client order ids."""
     can_amend: bool = True
     """Whether the venue changes a resting order's price in one step."""
+    can_replace: bool = False
+    """Whether it cancels an order and creates another in one step; used where it cannot amend."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,6 +198,8 @@ class Supervisor:
                 self.trader.query(desk, order)
             elif order.state.unknown and waited > retry_ns:
                 self.trader.query(desk, order)
+            elif order.state is OrderState.PENDING_CANCEL and order.replaced and self._unwanted(desk, order):
+                self.trader.cancel(desk, order, "nothing may rest")
             elif order.state is OrderState.PENDING_CANCEL and waited > retry_ns:
                 self._cancel_again(desk, order, now, late_ns)
             elif order.state in _CANCELLABLE and self._unwanted(desk, order):

@@ -10,7 +10,18 @@ from numpy.typing import NDArray
 
 from asmm_daemon.core.account import Account
 from asmm_daemon.core.desk import Backoff, Desk
-from asmm_daemon.core.diff import AMEND, CANCEL, CHANGE, DESIRED, KEEP, PLACE, SLOTS, WORKING, diff
+from asmm_daemon.core.diff import (
+    AMEND,
+    CANCEL,
+    CHANGE,
+    DESIRED,
+    KEEP,
+    PLACE,
+    REPLACE,
+    SLOTS,
+    WORKING,
+    diff,
+)
 from asmm_daemon.core.explain import QuoteLine
 from asmm_daemon.core.order_state import OrderState
 from asmm_daemon.core.orders import Order
@@ -20,7 +31,7 @@ from asmm_daemon.core.params import MAX_LEVELS
 from asmm_daemon.core.records import RecordKind
 from asmm_daemon.core.risk import Facts, Gate, Refusal
 from asmm_daemon.core.spec import Identity
-from asmm_daemon.events import Amend, Cancel, CancelAll, Place, Query
+from asmm_daemon.events import Amend, Cancel, CancelAll, Place, Query, Replace
 from asmm_daemon.units import NS_PER_S, Side
 
 IOC_LEVEL = MAX_LEVELS
@@ -41,6 +52,8 @@ _WITHDRAW = frozenset(
     }
 )
 """Refusals of an amendment after which the order at its old terms is not wanted either."""
+_CANCEL_FIRST = frozenset({Refusal.INVENTORY, Refusal.EXPOSURE, Refusal.BALANCE})
+"""Refusals of a replacement, where old and new count together, that the new order alone may pass."""
 
 
 def base36(number: int) -> str:
@@ -78,6 +91,7 @@ class Trader:
                 order.state is OrderState.LIVE,
                 order.state in _LEAVING,
                 desk.spec.can_amend and order.amendable and order.amends < limits.max_amends_per_order,
+                desk.spec.can_replace and not desk.spec.can_amend,
             )
         working = self._working[: len(orders)]
         tolerance = limits.tolerance_ticks
@@ -169,16 +183,21 @@ class Trader:
             return "cancel"
         if order is not None and want is not None and action == AMEND:
             return self._amend(desk, order, want[2], want[3])
+        if order is not None and want is not None and action == REPLACE:
+            return self._replace(desk, order, want)
         if want is not None and action == PLACE:
             return self._new_quote(desk, want)
         return "keep" if action == KEEP else "wait"
 
     def _new_quote(self, desk: Desk, want: tuple[int, int, int, int]) -> str:
         side, level, price, lots = want
-        if desk.backoffs.get((side, level), Backoff()).until_ns > self.outbox.t_ns:
+        if self._waits(desk, side, level):
             return "backoff"
         refusal = self._place(desk, self._new_order(desk, 1 if side > 0 else -1, level, price, lots, "PO"))
         return str(refusal) if refusal else "place"
+
+    def _waits(self, desk: Desk, side: int, level: int) -> bool:
+        return desk.backoffs.get((side, level), Backoff()).until_ns > self.outbox.t_ns
 
     def _new_order(self, desk: Desk, side: Side, level: int, price: int, lots: int, tif: str) -> Place:
         reduce_only = desk.machine.state is not State.ACTIVE and not desk.spec.instrument.is_spot
@@ -193,8 +212,14 @@ class Trader:
         if refusal is not None:
             _count(desk, refusal)
             return refusal
-        self._counter += 1
         desk.table.add(want, self.outbox.t_ns)
+        self._intend(desk, want)
+        self.outbox.send(want)
+        return None
+
+    def _intend(self, desk: Desk, want: Place) -> None:
+        """Counts a new order and journals that it is about to be requested (S7)."""
+        self._counter += 1
         desk.tally.orders += 1
         self.outbox.record(
             RecordKind.INTENT,
@@ -207,8 +232,44 @@ class Trader:
             tif=want.tif,
             reduce_only=want.reduce_only,
         )
-        self.outbox.send(want)
-        return None
+
+    def _replace(self, desk: Desk, order: Order, want: tuple[int, int, int, int]) -> str:
+        """One request instead of two, so that the side never stands empty; cancels first if it cannot."""
+        side, level, price, lots = want
+        if self._waits(desk, side, level):
+            if (price - order.price) * side >= 0 and lots >= order.left:
+                return "backoff"
+            self.cancel(desk, order, "replace later")
+            return "cancel"
+        new = self._new_order(desk, 1 if side > 0 else -1, level, price, lots, "PO")
+        refusal = self.gate.check(new, None, self.facts(desk), self.outbox.t_ns, instead=order)
+        if refusal in _CANCEL_FIRST:
+            self.cancel(desk, order, f"replace: {refusal}")
+            return "cancel"
+        if refusal is not None:
+            _count(desk, refusal)
+            if refusal in _WITHDRAW:
+                self.cancel(desk, order, str(refusal))
+            return str(refusal)
+        desk.table.replace_sent(order, new, self.outbox.t_ns)
+        desk.tally.cancels += 1
+        self.outbox.record(RecordKind.CANCEL, desk.symbol, order.cid, reason="replace")
+        self._intend(desk, new)
+        self.outbox.send(
+            Replace(
+                new.m,
+                new.cid,
+                new.side,
+                new.level,
+                new.price,
+                new.qty,
+                new.reduce_only,
+                new.tif,
+                order.cid,
+                order.oid,
+            )
+        )
+        return "replace"
 
     def _amend(self, desk: Desk, order: Order, price: int, lots: int) -> str:
         total = lots + max(order.booked, order.seen_filled)

@@ -55,10 +55,10 @@ KNOBS = QuoteParams(model=Model.CONSTANT_SPREAD, constant_half_spread_bps=2.0, o
 class Bench:
     """An engine fed by hand; time moves only with its events."""
 
-    def __init__(self, *, policy=None, unit=None, knobs=KNOBS, limits=None, epoch=1):
+    def __init__(self, *, policy=None, unit=None, knobs=KNOBS, limits=None, epoch=1, **spec):
         self.unit = unit or instrument()
         policy = policy or FixedPolicy(knobs.gamma)
-        self.spec = MarketSpec(self.unit, knobs, limits or MarketLimits(), policy)
+        self.spec = MarketSpec(self.unit, knobs, limits or MarketLimits(), policy, **spec)
         self.account = AccountLimits(capital=D(100_000))
         self.engine = Engine([self.spec], self.account, Identity("asmm-", epoch))
         self.t = T0

@@ -39,6 +39,7 @@ from asmm_daemon.events import (
     Query,
     Reconcile,
     Rejected,
+    Replace,
     Snapshot,
     Unknown,
     WatchTick,
@@ -82,6 +83,7 @@ class Sim:
         self.doing = {
             Place: self._do_place,
             Amend: self._do_amend,
+            Replace: self._do_replace,
             Cancel: self._do_cancel,
             CancelAll: self._do_cancel_all,
             Query: self._do_query,
@@ -131,7 +133,7 @@ class Sim:
         self.journal += self.engine.drain_records()
         for command in commands:
             self.commands.append((self.now, command))
-            if isinstance(command, Place):
+            if isinstance(command, (Place, Replace)):
                 assert command.cid not in self.cids, "a client order id is used twice (S4)"
                 self.cids.add(command.cid)
                 assert any(
@@ -243,7 +245,7 @@ class Sim:
         if "rest" in self.silent:
             return
         what = self.fault(command)
-        kind = {Place: "create", Amend: "amend", Cancel: "cancel"}.get(type(command))
+        kind = {Place: "create", Amend: "amend", Replace: "create", Cancel: "cancel"}.get(type(command))
         if what == "lost":
             self._unknown(command, kind, epoch)
             return
@@ -251,14 +253,20 @@ class Sim:
         if what == "ack lost" and kind:
             self._unknown(command, kind, epoch)
         elif reply is not None and self.alive == epoch:
-            self.later(reply, epoch)
+            for make in reply if isinstance(reply, tuple) else (reply,):
+                self.later(make, epoch)
 
     def _unknown(self, command, kind, epoch):
-        if kind and self.alive == epoch:
+        if kind is None or self.alive != epoch:
+            return
+        lost = [(command.cid, kind)]
+        if isinstance(command, Replace):
+            lost.append((command.old_cid, "cancel"))
+        for cid, request in lost:
             self.at(
                 self.now + 1 * S,
                 self._deliver,
-                lambda t: Unknown(t, command.m, command.cid, kind, "time-out"),
+                lambda t, cid=cid, request=request: Unknown(t, command.m, cid, request, "time-out"),
                 epoch,
             )
 
@@ -302,6 +310,19 @@ class Sim:
             return self._reject(command, "amend", reject)
         price, qty = order.price_ticks, order.qty_lots
         return lambda t: AmendAccepted(t, command.m, command.cid, price, qty)
+
+    def _do_replace(self, command):
+        """Atomic: nothing happens between the cancel and the create, which only follows its success."""
+        old = Cancel(command.m, command.old_cid, command.old_oid)
+        try:
+            order = self.exchange.cancel(self.venue, self._find(old))
+        except VenueReject as reject:
+            cause = Cause.NOT_ATTEMPTED
+            return (
+                lambda t: Rejected(t, command.m, command.cid, "create", cause, "-2022", ""),
+                self._reject(old, "cancel", reject),
+            )
+        return self._update(order, "rest"), self._do_place(command)
 
     def _do_cancel(self, command):
         try:

@@ -67,4 +67,5 @@ def spec(instrument, *, quote=None, limits=None, policy=None):
         limits=limits or MarketLimits(),
         policy=policy or FixedPolicy(quote.gamma, quote.skew),
         can_amend=instrument.product != "binance",
+        can_replace=instrument.product == "binance",
     )

@@ -13,6 +13,7 @@ from asmm_daemon.events import (
     Amend,
     Cancel,
     Place,
+    Replace,
 )
 from tests.sim.checks import Invariants, same_books
 from tests.sim.scenario import both, make, sweep
@@ -25,7 +26,7 @@ def shaky(sim, seed, share=0.25):
     chance = random.Random(seed)
 
     def fault(command):
-        if isinstance(command, (Place, Amend, Cancel)) and chance.random() < share:
+        if isinstance(command, (Place, Amend, Replace, Cancel)) and chance.random() < share:
             return chance.choice(["lost", "ack lost"])
         return None
 
