@@ -20,6 +20,7 @@ from asmm_daemon.events import (
     ProveBook,
     Query,
     Reconcile,
+    Replace,
     Snapshot,
 )
 from asmm_daemon.units import NS_PER_S, Instrument
@@ -242,6 +243,9 @@ class CcxtVenue:
         if isinstance(command, Place):
             self._nothing_rests = False
             await self._executor.place(command)
+        elif isinstance(command, Replace):
+            self._nothing_rests = False
+            await self._executor.replace(command)
         elif isinstance(command, Cancel):
             await self._executor.cancel(command)
         elif isinstance(command, Amend):

@@ -79,7 +79,7 @@ class BinanceDialect(BinanceRest):
         futures = settings.product == "binanceusdm"
         super().__init__(requests, settings, clock, futures=futures)
         self.capabilities = Capabilities(
-            amend=futures, amend_keeps_place=False, deadman=futures, heartbeat=False
+            amend=futures, amend_keeps_place=False, deadman=futures, heartbeat=False, replace=not futures
         )
         self._exchange = requests.exchange
         self._listen_key = ""

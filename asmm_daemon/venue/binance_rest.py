@@ -20,19 +20,23 @@ from asmm_daemon.events import (
     OrderUpdate,
     Place,
     PositionEvent,
+    Replace,
     Rows,
 )
 from asmm_daemon.units import BUY, NS_PER_MS, Instrument, wire
 from asmm_daemon.venue.binance_wire import BinanceWire, read_instrument
 from asmm_daemon.venue.dialect import Top
 from asmm_daemon.venue.limits import Costs, Priority
-from asmm_daemon.venue.outcomes import Refused
+from asmm_daemon.venue.outcomes import UNSUPPORTED, Refused
 from asmm_daemon.venue.protocol import VenueSettings, Warm
+from asmm_daemon.venue.replacing import HALF_DONE, Replaced, read_replaced
 from asmm_daemon.venue.requests import Requests, malformed
 from asmm_daemon.venue.rows import RowMaker
 
 _WINDOWS_S = {"SECOND": 1.0, "MINUTE": 60.0, "HOUR": 3600.0, "DAY": 86400.0}
 _ORDER_COSTS: Costs = {"weight": 1, "orders-short": 1, "orders-long": 1}
+_REPLACE_COSTS: Costs = {**_ORDER_COSTS, "weight": 2}
+"""Booked as its cancel and its create; the venue counts the order even when it is not attempted."""
 _PAGE = 1000
 
 
@@ -110,6 +114,13 @@ class BinanceRest:
 
     async def place(self, command: Place) -> str:
         """Creates an order and returns the venue's id."""
+        params = self._new_order(command)
+        reply = await self._requests.call(
+            f"{self._private}PostOrder", params, _ORDER_COSTS, Priority.ORDER, max_wait_s=1.0
+        )
+        return _oid(reply, command.cid)
+
+    def _new_order(self, command: Place) -> dict[str, Any]:
         instrument = self.instruments[command.m]
         post_only = command.tif == "PO"
         params: dict[str, Any] = {
@@ -128,10 +139,31 @@ class BinanceRest:
                 params["reduceOnly"] = "true"
         elif not post_only:
             params["timeInForce"] = "IOC"
-        reply = await self._requests.call(
-            f"{self._private}PostOrder", params, _ORDER_COSTS, Priority.ORDER, max_wait_s=1.0
-        )
-        return _oid(reply, command.cid)
+        return params
+
+    async def replace(self, command: Replace) -> Replaced:
+        """Cancels a spot order and, only if that succeeds, creates another."""
+        if self._futures:
+            raise Refused(UNSUPPORTED)
+        params = self._new_order(command.place) | {
+            "cancelReplaceMode": "STOP_ON_FAILURE",
+            "cancelOrderId" if command.old_oid else "cancelOrigClientOrderId": (
+                command.old_oid or command.old_cid
+            ),
+        }
+        try:
+            reply = await self._requests.call(
+                "privatePostOrderCancelReplace", params, _REPLACE_COSTS, Priority.ORDER, max_wait_s=1.0
+            )
+        except Refused as error:
+            if error.failure.code not in HALF_DONE:
+                raise
+            reply = error.failure.data
+
+        def ended(body: Any) -> OrderUpdate:
+            return self.wire.replaced(command.m, body, command.old_cid, self._clock.now_ns())
+
+        return read_replaced(reply, self._settings.product, ended, lambda body: _oid(body, command.cid))
 
     async def amend(self, command: Amend) -> None:
         """Changes a USD-M order's price and total quantity."""

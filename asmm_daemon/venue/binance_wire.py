@@ -125,6 +125,12 @@ class BinanceWire:
             "rest",
         )
 
+    def replaced(self, m: int, body: Json, cid: str, now_ns: int) -> OrderUpdate:
+        """The order that a cancel-replace ended. Raises ValueError when it is not the one named."""
+        if body["origClientOrderId"] != cid:
+            raise ValueError(f"the cancel of {cid} was answered for {body['origClientOrderId']}")
+        return self.order(m, {**body, "clientOrderId": cid, "updateTime": body["transactTime"]}, now_ns)
+
     def trade(self, m: int, body: Json, cid: str, now_ns: int) -> FillEvent:
         """An own trade of a REST reply, which names the order by the venue's id alone."""
         buyer = body["isBuyer"] if "isBuyer" in body else body["buyer"]

@@ -18,13 +18,16 @@ from asmm_daemon.events import (
     OrderUpdate,
     Place,
     PositionEvent,
+    Replace,
     Rows,
 )
 from asmm_daemon.units import BUY, NS_PER_MS, Instrument, wire
 from asmm_daemon.venue.bybit_wire import BybitWire, read_instrument
 from asmm_daemon.venue.dialect import Top
 from asmm_daemon.venue.limits import Priority
+from asmm_daemon.venue.outcomes import UNSUPPORTED, Refused
 from asmm_daemon.venue.protocol import VenueSettings, Warm
+from asmm_daemon.venue.replacing import Replaced
 from asmm_daemon.venue.requests import Requests, malformed
 from asmm_daemon.venue.rows import RowMaker
 
@@ -133,6 +136,10 @@ class BybitRest:
             **_which(command.cid, command.oid),
         }
         await self._order("amend", params, Priority.ORDER)
+
+    async def replace(self, command: Replace) -> Replaced:  # noqa: ARG002  (not offered here)
+        """Bybit amends instead."""
+        raise Refused(UNSUPPORTED)
 
     async def cancel(self, m: int, cid: str, oid: str) -> None:
         """Cancels one order."""

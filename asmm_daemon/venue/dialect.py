@@ -5,10 +5,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
-from asmm_daemon.events import Amend, BalanceEvent, Event, FillEvent, OrderUpdate, Place, PositionEvent, Rows
+from asmm_daemon.events import (
+    Amend,
+    BalanceEvent,
+    Event,
+    FillEvent,
+    OrderUpdate,
+    Place,
+    PositionEvent,
+    Replace,
+    Rows,
+)
 from asmm_daemon.units import Instrument
 from asmm_daemon.venue.limits import Priority
 from asmm_daemon.venue.protocol import Capabilities, Finding, Warm
+from asmm_daemon.venue.replacing import Replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,9 @@ class Dialect(Protocol):
 
     async def amend(self, command: Amend) -> None:
         """Changes an order's price and total quantity."""
+
+    async def replace(self, command: Replace) -> Replaced:
+        """Cancels an order and creates another in one request, where the product can."""
 
     async def cancel(self, m: int, cid: str, oid: str) -> None:
         """Cancels one order."""

@@ -20,6 +20,7 @@ from asmm_daemon.events import (
     Place,
     Query,
     Rejected,
+    Replace,
     Unknown,
 )
 from asmm_daemon.units import BUY, NS_PER_MS, NS_PER_S
@@ -28,6 +29,7 @@ from asmm_daemon.venue.limits import Priority
 from asmm_daemon.venue.outcomes import Failure, Refused
 from asmm_daemon.venue.pace import backoff
 from asmm_daemon.venue.protocol import Sink, VenueSettings
+from asmm_daemon.venue.replacing import Replaced
 from asmm_daemon.venue.stream_client import MALFORMED
 
 Request = Literal["create", "amend", "cancel"]
@@ -100,15 +102,46 @@ class Executor:
 
     async def place(self, command: Place) -> None:
         """Creates an order."""
-        self._sent_ns[command.cid] = self._clock.now_ns()
+        self._note_sent(command.cid)
+        oid = await self._request(command.m, command.cid, "create", self._dialect.place(command))
+        if oid is not None:
+            self._accepted(command.m, command.cid, oid)
+
+    def _note_sent(self, cid: str) -> None:
+        self._sent_ns[cid] = self._clock.now_ns()
         if len(self._sent_ns) > _REMEMBERED:
             self._sent_ns.popitem(last=False)
-        oid = await self._request(command.m, command.cid, "create", self._dialect.place(command))
-        if oid is None:
-            return
-        self.learn(oid, command.cid)
-        self._expect(command.cid)
-        self._sink(Accepted(self._clock.now_ns(), command.m, command.cid, oid))
+
+    def _accepted(self, m: int, cid: str, oid: str) -> None:
+        self.learn(oid, cid)
+        self._expect(cid)
+        self._sink(Accepted(self._clock.now_ns(), m, cid, oid))
+
+    async def replace(self, command: Replace) -> None:
+        """Cancels an order and creates its successor in one request: two outcomes.
+
+        A create that failed is told first, so that the old order, if it lives on, has the slot again.
+        """
+        self._note_sent(command.cid)
+        started = mono_ns()
+        try:
+            done = await self._dialect.replace(command)
+        except Refused as error:
+            done = Replaced.neither(error.failure)
+        except MALFORMED as error:
+            words = f"malformed reply: {type(error).__name__}: {error}"
+            done = Replaced.neither(Failure(False, Cause.OTHER, "malformed", words))
+        finally:
+            self.round_trips.append((mono_ns() - started) / NS_PER_S)
+        if isinstance(done.created, Failure):
+            self._failed(command.m, command.cid, "create", done.created)
+        if isinstance(done.ended, Failure):
+            self._failed(command.m, command.old_cid, "cancel", done.ended)
+        else:
+            self.learn(done.ended.oid, command.old_cid)
+            self._sink(done.ended)
+        if isinstance(done.created, str):
+            self._accepted(command.m, command.cid, done.created)
 
     async def amend(self, command: Amend) -> None:
         """Changes an order's price and quantity, where the product can."""

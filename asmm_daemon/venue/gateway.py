@@ -78,14 +78,15 @@ class _Guarded:
         if self.asmm_watch is not None:
             self.asmm_watch.on_response(status, headers)
         code, words = read_code(response)
+        data = response.get("data") if isinstance(response, Mapping) else None
         try:
             cast("Any", super()).handle_errors(
                 status, reason, url, method, headers, body, response, request_headers, request_body
             )
         except MALFORMED as error:
-            raise HttpFault(status, code, words or body[:200] or reason, type(error)) from None
+            raise HttpFault(status, code, words or body[:200] or reason, type(error), data) from None
         if status >= 400:
-            raise HttpFault(status, code, words or (body or reason)[:200], Exception)
+            raise HttpFault(status, code, words or (body or reason)[:200], Exception, data)
 
 
 class GuardedBinance(_Guarded, binance):  # type: ignore[misc]  # ccxt is untyped

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 import ccxt
@@ -95,6 +95,11 @@ class Failure:
     code: str
     message: str
     banned: bool = False
+    data: Any = None
+    """What a reply to a request with several parts says of each."""
+
+
+UNSUPPORTED: Final = Failure(True, Cause.OTHER, "unsupported", "this product has no such request")
 
 
 class Refused(VenueError):
@@ -108,12 +113,15 @@ class Refused(VenueError):
 class HttpFault(Exception):
     """An error response as it came: status, the venue's code and words, ccxt's view of it."""
 
-    def __init__(self, status: int, code: str, message: str, kind: type[BaseException]) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, kind: type[BaseException], data: Any = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.kind = kind
+        self.data = data
 
 
 def read_code(body: object) -> tuple[str, str]:
@@ -146,7 +154,7 @@ def _judge_response(fault: HttpFault, product: Product) -> Failure:
     code = fault.code or str(fault.status)
     if fault.status >= 500 or fault.code in _UNTOLD:
         return Failure(False, Cause.OTHER, code, fault.message)
-    return Failure(True, _cause(fault, product), code, fault.message)
+    return Failure(True, _cause(fault, product), code, fault.message, data=fault.data)
 
 
 def _is_verdict(fault: HttpFault) -> bool:

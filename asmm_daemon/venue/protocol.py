@@ -65,6 +65,8 @@ class Capabilities:
     """The venue has a dead-man's switch for this product (it may still not be enabled: `deadman_armed`)."""
     heartbeat: bool
     """The book stream proves itself even when the market is quiet."""
+    replace: bool = False
+    """An order can be cancelled and its successor created in one request."""
     deadman_by_stream: bool = False
     """The dead-man's switch counts from the loss of the private stream, not from the last refresh."""
 
