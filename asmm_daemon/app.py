@@ -137,7 +137,12 @@ class _Session:
         capabilities = venue.capabilities
         market_specs = [
             specs.market_spec(
-                market, instrument, policy, can_amend=capabilities.amend, heartbeat=capabilities.heartbeat
+                market,
+                instrument,
+                policy,
+                can_amend=capabilities.amend,
+                can_replace=capabilities.replace,
+                heartbeat=capabilities.heartbeat,
             )
             for market, instrument, policy in zip(settings.market, venue.instruments, policies, strict=True)
         ]
@@ -236,6 +241,7 @@ class _Session:
                 old.instrument,
                 policy,
                 can_amend=old.can_amend,
+                can_replace=old.can_replace,
                 heartbeat=daemon.venue.capabilities.heartbeat,
             )
             for market, old, policy in zip(fresh.market, before, policies, strict=True)

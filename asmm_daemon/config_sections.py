@@ -132,6 +132,7 @@ class Limits(Section):
     repeat_fills: Annotated[int, Field(ge=1)] = 12
     repeat_window_s: Positive = 2.0
     repeat_rearm_s: NotNegative = 0.0
+    replace_bps: NotNegative = 0.5
     qty_tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.25
     min_requote_s: NotNegative = 0.1
 

@@ -1,7 +1,7 @@
 """The running daemon: feeds the engine, writes the journal, sends the commands, watches the clock.
 
 Commands leave in this order: cancels and questions at once, since they can only reduce risk; new
-orders and amendments once their intent is on disk.
+orders, amendments and replacements once their intent is on disk.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from asmm_daemon.clock import Clock, mono_ns
 from asmm_daemon.core.engine import Engine
 from asmm_daemon.core.records import Record, RecordKind
 from asmm_daemon.errors import AsmmError, StateError
-from asmm_daemon.events import Amend, Command, CycleTick, Event, Operator, Place, WatchTick
+from asmm_daemon.events import Amend, Command, CycleTick, Event, Operator, Place, Replace, WatchTick
 from asmm_daemon.service.cadence import beats
 from asmm_daemon.service.event_log import EventLog
 from asmm_daemon.service.health import Health
@@ -125,7 +125,7 @@ class Daemon:
             self._note(record)
         later: list[Command] = []
         for command in commands or ():
-            if isinstance(command, (Place, Amend)):
+            if isinstance(command, (Place, Amend, Replace)):
                 later.append(command)
             else:
                 self._send(command)

@@ -51,7 +51,13 @@ def account_limits(config: Config) -> AccountLimits:
 
 
 def market_spec(
-    market: Market, instrument: Instrument, policy: Policy, *, can_amend: bool, heartbeat: bool
+    market: Market,
+    instrument: Instrument,
+    policy: Policy,
+    *,
+    can_amend: bool,
+    can_replace: bool = False,
+    heartbeat: bool,
 ) -> MarketSpec:
     """Everything about one market."""
     return MarketSpec(
@@ -60,6 +66,7 @@ def market_spec(
         limits=market_limits(market, heartbeat=heartbeat),
         policy=policy,
         can_amend=can_amend,
+        can_replace=can_replace,
     )
 
 
