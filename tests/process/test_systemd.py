@@ -123,14 +123,16 @@ def test_stopping_leaves_nothing_and_a_start_compiles_nothing(daemon):
     assert daemon.box.compiled() == compiled
 
 
-def test_a_wrong_configuration_is_not_tried_again(daemon):
-    """Exit code 2 stays down, with the reason in the journal."""
-    daemon.systemctl("stop")
+def test_a_broken_file_hinders_no_cancel_and_is_not_tried_again(daemon):
+    """SIGKILL after the file broke: orders go by the settings in force; exit code 2 stays down."""
+    daemon.start_quoting()
     daemon.configure(gamma="-1")
+    before_ns = time.time_ns()
     try:
-        assert daemon.systemctl("start", check=False).returncode != 0
+        daemon.systemctl("kill", "--kill-whom=main", "--signal=SIGKILL")
+        assert _seconds_until_empty(daemon.exchange, before_ns, 15) < 15
+        wait_for(lambda: daemon.show("ActiveState") == "failed", 60, 0.3)
         assert daemon.show("ExecMainStatus") == "2"
-        assert daemon.show("ActiveState") == "failed"
         assert "quoting.gamma = -1" in daemon.journal()
     finally:
         daemon.configure()
