@@ -6,7 +6,10 @@ from process_tools import Exchange, wait_for
 from systemd_box import Box, Unit, reason_to_skip
 
 SECRET = "canary-s3cr3t-0123456789"
-pytestmark = pytest.mark.skipif(bool(reason_to_skip()), reason=reason_to_skip() or "it runs")
+pytestmark = [
+    pytest.mark.skipif(bool(reason_to_skip()), reason=reason_to_skip() or "it runs"),
+    pytest.mark.timeout(400),  # where no kernel is compiled yet, the first start does it
+]
 
 
 @pytest.fixture(scope="module")
