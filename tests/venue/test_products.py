@@ -24,6 +24,7 @@ from asmm_daemon.events import (
     ProveBook,
     Query,
     Rejected,
+    Replace,
     Unknown,
 )
 from asmm_daemon.units import PRODUCTS
@@ -97,6 +98,60 @@ def test_an_order_lives_from_create_to_cancel(exchange):
                 assert held[venue.instruments[0].base] > 0
             else:
                 assert snapshot.position.qty >= Decimal("0.01")
+
+    asyncio.run(scenario())
+
+
+def test_a_replacement_ends_one_order_and_creates_the_next(exchange):
+    """Success, a create that would cross, a cancel too late, a lost reply; elsewhere it is refused whole."""
+
+    async def scenario():
+        async with session(exchange) as s:
+            venue, sink = s.venue, s.sink
+            bid, ask = s.best()
+            low, high = bid - bid // 100, ask + ask // 200
+            cids = [cid() for _ in range(6)]
+
+            async def replace(old, new, price):
+                await venue.execute(
+                    Replace(0, cids[new], 1, 0, price, lots(venue), False, "PO", cids[old], "")
+                )
+
+            await venue.execute(Place(0, cids[0], 1, 0, low, lots(venue), False, "PO"))
+            await replace(0, 1, low - 10)
+            if not venue.capabilities.replace:
+                halves = {(e.cid, e.request, e.code) for e in sink.of(Rejected)}
+                unsupported = {(cids[1], "create", "unsupported"), (cids[0], "cancel", "unsupported")}
+                assert halves == unsupported
+                return
+            assert last(sink, cids[0]).status is OrderStatus.CANCELLED
+            assert [e.cid for e in sink.of(Accepted)] == cids[:2]
+            await sink.until(lambda k: known(k, cids[1], OrderStatus.OPEN))
+            await replace(1, 2, high)
+            assert (sink.of(Rejected)[-1].cid, sink.of(Rejected)[-1].cause) == (cids[2], Cause.POST_ONLY)
+            assert last(sink, cids[1]).status is OrderStatus.CANCELLED
+            await replace(1, 3, low)
+            assert [(e.cid, e.cause) for e in sink.of(Rejected)[-2:]] == [
+                (cids[3], Cause.NOT_ATTEMPTED),
+                (cids[1], Cause.NOT_FOUND),
+            ]
+            assert not (await venue.snapshot(0)).orders
+            await venue.execute(Place(0, cids[4], 1, 0, low, lots(venue), False, "PO"))
+            await s.fault(
+                on="response",
+                do="drop_after_accept",
+                match={"path": "/order/cancelReplace", "method": "POST"},
+                arg={"status": 503, "code": "-1007"},
+            )
+            await replace(4, 5, low - 10)
+            assert [(e.cid, e.request) for e in sink.of(Unknown)] == [
+                (cids[5], "create"),
+                (cids[4], "cancel"),
+            ]
+            await venue.execute(Query(0, cids[4], ""))
+            await venue.execute(Query(0, cids[5], ""))
+            assert last(sink, cids[4]).status is OrderStatus.CANCELLED
+            assert last(sink, cids[5]).status is OrderStatus.OPEN
 
     asyncio.run(scenario())
 
