@@ -129,8 +129,12 @@ class BinanceDialect(BinanceRest):
         return ({"id": _USER_ID, "method": method, "params": self._exchange.sign_params({})},)
 
     def private_ping(self) -> dict[str, Any] | None:
-        """A request that the spot WebSocket API answers; USD-M has only WebSocket pings."""
-        return None if self._futures else {"id": _PING_ID, "method": "ping"}
+        """A request that the spot WebSocket API answers; USD-M has only WebSocket pings.
+
+        A request has its weight: while the venue asked for silence, WebSocket pings must do on spot too.
+        """
+        silent = self._requests.limiter.silent_until_ns > self._clock.now_ns()
+        return None if self._futures or silent else {"id": _PING_ID, "method": "ping"}
 
     def private_ack(self, message: Any) -> bool | None:
         """Whether the subscription was taken."""

@@ -101,8 +101,8 @@ class PrivateStream:
         self.up = True
         self._sink(ChannelEvent(self._clock.now_ns(), None, Channel.PRIVATE, True, "subscribed"))
         self._prove()
-        ping = self._dialect.private_ping()
         while not pace.stop.is_set():
+            ping = self._dialect.private_ping()
             if ping is None:
                 await link.ping()
             else:
