@@ -93,9 +93,14 @@ class _Told:
 
 @dataclass(slots=True)
 class _KnownBook:
-    """S11: nothing new and nothing resting on a book that is stale or has a gap."""
+    """S11: nothing new and nothing resting on a book that is stale or has a gap.
+
+    What a client that is gone left behind is not its doing any more (S5 and S16 judge that).
+    """
 
     allowed: Allowed
+    clients: set[int] = field(default_factory=set)
+    left: set[str] = field(default_factory=set)
     books: dict[str, _Told] = field(default_factory=dict)
     asked: dict[int, str] = field(default_factory=dict)
 
@@ -116,13 +121,19 @@ class _KnownBook:
             if line["delivered"]:
                 told.arriving.append((t_ns + line["delay_ns"], told.best, told.missed))
             told.missed = not line["delivered"]
+        elif kind == "open":
+            self.clients.add(line["conn"])
+        elif kind == "close":
+            self.clients.discard(line["conn"])
+            if not self.clients:
+                self.left = set(resting)
         elif kind == "sub" and any(part in line["name"] for part in _DEPTH):
             self._fresh()
         elif kind == "request" and line["path"].endswith("/depth"):
             self.asked[line["req"]] = line["path"]
         elif kind == "response" and self.asked.pop(line["req"], "") and _answered(line):
             self._fresh()
-        return self._judge(t_ns, set(resting.values()))
+        return self._judge(t_ns, {sym for oid, sym in resting.items() if oid not in self.left})
 
     def _fresh(self) -> None:
         """A new subscription or snapshot: what was missed before no longer counts."""

@@ -89,6 +89,14 @@ def test_quotes_on_a_book_with_a_gap_are_found():
     assert _broken(START, gap, sub, _best(9, "100")) == []
 
 
+def test_what_a_dead_client_left_is_not_judged_by_its_book():
+    """S11: once its last connection is gone, an order that rests is nobody's quote; a new one is."""
+    gone = [_line(1.2, "open", name="public", conn=7), _accept(2), _line(3, "close", conn=7), _best(4, "102")]
+    assert _broken(START, gone, _best(20, "103")) == []
+    assert _broken(START, gone, _accept(15, "2"), _best(20, "103")) == ["S11"]
+    assert _broken(START, gone[:2], _best(4, "102"), _best(20, "103")) == ["S11"]
+
+
 def test_orders_that_outlive_the_connection_are_found():
     """S5: with a dead-man's switch 31 s after the last response, else 2 s after the first that returns."""
     armed = [*START, _accept(2), _best(33.5, "100")]
