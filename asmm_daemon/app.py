@@ -29,7 +29,7 @@ from asmm_daemon.events import Event, History
 from asmm_daemon.learn import model_file
 from asmm_daemon.service import http, specs, summary
 from asmm_daemon.service.daemon import Daemon, Outcome
-from asmm_daemon.service.event_log import EventLog
+from asmm_daemon.service.event_log import EventLog, Start
 from asmm_daemon.service.exchange_child import ExchangeChild
 from asmm_daemon.service.health import Health
 from asmm_daemon.service.journal import Journal
@@ -37,8 +37,9 @@ from asmm_daemon.service.metrics import Metrics
 from asmm_daemon.service.screen import Screen
 from asmm_daemon.service.sd_notify import Notifier
 from asmm_daemon.service.state_dir import StateDir
+from asmm_daemon.units import Instrument
 from asmm_daemon.venue.adapter import CcxtVenue
-from asmm_daemon.venue.protocol import Finding, VenueSettings
+from asmm_daemon.venue.protocol import Capabilities, Finding, VenueSettings
 from asmm_daemon.warm import warm_engine
 
 _logger: structlog.stdlib.BoundLogger = log.get("app")
@@ -134,19 +135,7 @@ class _Session:
         stack.push_async_callback(venue.close)
         await venue.connect()
         policies, model_sha256 = load_policies(settings)
-        capabilities = venue.capabilities
-        market_specs = [
-            specs.market_spec(
-                market,
-                instrument,
-                policy,
-                can_amend=capabilities.amend,
-                can_replace=capabilities.replace,
-                heartbeat=capabilities.heartbeat,
-            )
-            for market, instrument, policy in zip(settings.market, venue.instruments, policies, strict=True)
-        ]
-        check_sizes(market_specs)
+        check_sizes(make_specs(settings, venue.instruments, policies, venue.capabilities))
         health = Health(settings.sha256(), model_sha256)
         journal = Journal(
             state.path,
@@ -158,13 +147,21 @@ class _Session:
         )
         exit_reason = ["error"]
         stack.push_async_callback(lambda: journal.close(exit_reason[0]))
-        identity = Identity(prefix=cid_prefix(settings), epoch=journal.epoch)
-        engine = Engine(market_specs, specs.account_limits(settings), identity)
-        if not settings.embedded:
-            engine.restore(journal.records())
         latch = state.latch()
-        if latch is not None:
-            engine.hold(latch.reason, clock.now_ns())
+        start = Start(
+            config=orjson.dumps(settings.public()).decode(),
+            instruments=venue.instruments,
+            capabilities=venue.capabilities,
+            identity=Identity(prefix=cid_prefix(settings), epoch=journal.epoch),
+            restored=() if settings.embedded else tuple(journal.records()),
+            held=latch.reason if latch else "",
+            held_ns=clock.now_ns(),
+        )
+        engine = build_engine(settings, policies, start)
+        event_log = None
+        if self.options.record is not None:
+            event_log = stack.enter_context(EventLog(self.options.record))
+            event_log.begin(start)
         metrics = Metrics(health)
         daemon = Daemon(
             engine=engine,
@@ -179,7 +176,7 @@ class _Session:
             shutdown_s=settings.service.shutdown_s,
             guard=_fail_closed,
             reload=lambda: self._reload(daemon),
-            event_log=stack.enter_context(EventLog(self.options.record)) if self.options.record else None,
+            event_log=event_log,
         )
         stop_metrics = metrics.serve(settings.service.metrics_host, settings.service.metrics_port)
         stack.callback(stop_metrics)
@@ -188,7 +185,7 @@ class _Session:
             daemon, host=service.http_host, port=service.http_port, control=state.control_socket
         )
         stack.push_async_callback(stop_http)
-        for m in range(len(market_specs)):
+        for m in range(len(settings.market)):
             await warm(daemon, m)
         self._exit_reason = exit_reason
         return daemon, clock
@@ -234,18 +231,8 @@ class _Session:
         if fixed:
             raise ConfigError(f"{', '.join(fixed)}: cannot change while running; restart the daemon")
         policies, model_sha256 = load_policies(fresh)
-        before = daemon.engine.specs
-        after = [
-            specs.market_spec(
-                market,
-                old.instrument,
-                policy,
-                can_amend=old.can_amend,
-                can_replace=old.can_replace,
-                heartbeat=daemon.venue.capabilities.heartbeat,
-            )
-            for market, old, policy in zip(fresh.market, before, policies, strict=True)
-        ]
+        instruments = [spec.instrument for spec in daemon.engine.specs]
+        after = make_specs(fresh, instruments, policies, daemon.venue.capabilities)
         check_sizes(after)
         daemon.engine.apply(after, specs.account_limits(fresh), daemon.clock.now_ns())
         self.settings = fresh
@@ -296,6 +283,36 @@ def make_venue(settings: Config, keys: Keys, clock: Clock, rest_url: str, ws_url
         ),
         clock,
     )
+
+
+def make_specs(
+    settings: Config,
+    instruments: Sequence[Instrument],
+    policies: Sequence[Policy],
+    capabilities: Capabilities,
+) -> list[MarketSpec]:
+    """What the engine is told of each market."""
+    return [
+        specs.market_spec(
+            market,
+            instrument,
+            policy,
+            can_amend=capabilities.amend,
+            can_replace=capabilities.replace,
+            heartbeat=capabilities.heartbeat,
+        )
+        for market, instrument, policy in zip(settings.market, instruments, policies, strict=True)
+    ]
+
+
+def build_engine(settings: Config, policies: Sequence[Policy], start: Start) -> Engine:
+    """An engine from its settings, the venue's facts and the journal: the same from the same."""
+    market_specs = make_specs(settings, start.instruments, policies, start.capabilities)
+    engine = Engine(market_specs, specs.account_limits(settings), start.identity)
+    engine.restore(start.restored)
+    if start.held:
+        engine.hold(start.held, start.held_ns)
+    return engine
 
 
 def load_policies(settings: Config) -> tuple[list[Policy], str]:

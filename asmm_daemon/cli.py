@@ -184,6 +184,18 @@ def halt(reason: ReasonOption, path: ConfigOption = config.DEFAULT_PATH, overrid
     _operate("halt", path, overrides, reason)
 
 
+@app.command()
+def replay(log: Annotated[Path, typer.Argument(help="A file that `asmm run --record` wrote.")]) -> None:
+    """Feeds a recorded session to a fresh engine and compares every command."""
+    from asmm_daemon.replay import replay as run_again
+
+    result = run_again(log)
+    if result.difference is not None:
+        print(f"differs at {result.difference}")
+        raise typer.Exit(1)
+    print(f"{result.events} events gave the same {result.commands} commands")
+
+
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
     add_help_option=False,

@@ -1,5 +1,6 @@
-"""Compiles every kernel once (`python -m asmm_daemon.warm`), so that nobody waits for it later."""
+"""Compiles every kernel once: `python -m asmm_daemon.warm [engine] [exchange]`."""
 
+import sys
 from decimal import Decimal
 
 import numpy as np
@@ -87,12 +88,13 @@ def warm_engine() -> None:
     engine.view()
 
 
-def warm_up() -> None:
-    """Compiles what the daemon, the embedded exchange and the backtest's loop use."""
-    warm_engine()
+def warm_exchange() -> None:
+    """The embedded exchange, its feeds, the fill model, and the adapter's rows."""
     feeds.warm_up()
     top.warm_up(rows.warm_up(rows.RowMaker(_MARKET)))
 
 
 if __name__ == "__main__":
-    warm_up()
+    parts = {"engine": warm_engine, "exchange": warm_exchange}
+    for name in sys.argv[1:] or parts:
+        parts[name]()

@@ -29,6 +29,7 @@ fi
 want=$(find "$root/asmm_daemon" -name "*.py" -print0 | sort -z | xargs -0 cat | sha256sum)
 if [ "$(cat "$venv/.kernels" 2>/dev/null)" != "$want" ]; then
     echo "compiling the kernels ..." >&2
-    "$venv/bin/python" -m asmm_daemon.warm || exit 1
+    "$venv/bin/python" -m asmm_daemon.warm exchange &
+    "$venv/bin/python" -m asmm_daemon.warm engine && wait $! || exit 1
     echo "$want" > "$venv/.kernels"
 fi

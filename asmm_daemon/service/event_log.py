@@ -1,12 +1,12 @@
 """A session's events and commands, written as they pass, so that a session can be replayed to the byte.
 
-JSON lines: one per event with the commands that it caused. What JSON has no form for is tagged:
-decimals, enumerations, nested events and arrays.
+JSON lines: first how the engine was built, then one line per event with the commands that it caused.
+What JSON has no form for is tagged: decimals, enumerations, nested events and arrays.
 """
 
 import base64
-from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -17,12 +17,29 @@ import numpy as np
 import orjson
 
 from asmm_daemon import events
+from asmm_daemon.core.records import Record, RecordKind
+from asmm_daemon.core.spec import Identity
 from asmm_daemon.errors import TapeError
 from asmm_daemon.events import ROW, Command, Event
+from asmm_daemon.units import Instrument
+from asmm_daemon.venue.protocol import Capabilities
 
 _ENUMS: dict[str, type[StrEnum]] = {
-    kind.__name__: kind for kind in (events.Channel, events.OrderStatus, events.Cause)
+    kind.__name__: kind for kind in (events.Channel, events.OrderStatus, events.Cause, RecordKind)
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What an engine was built from: the settings in effect (JSON), the venue's facts, the journal."""
+
+    config: str
+    instruments: tuple[Instrument, ...]
+    capabilities: Capabilities
+    identity: Identity
+    restored: tuple[Record, ...]
+    held: str
+    held_ns: int
 
 
 class EventLog:
@@ -30,6 +47,10 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb")
+
+    def begin(self, start: Start) -> None:
+        """The first line: how the engine was built."""
+        self._file.write(orjson.dumps({"start": _encode(start)}, option=orjson.OPT_APPEND_NEWLINE))
 
     def write(self, event: Event, commands: Sequence[Command]) -> None:
         """One line: the event and what the engine answered."""
@@ -49,14 +70,31 @@ class EventLog:
         self.close()
 
 
+def read_start(path: Path) -> Start:
+    """How the engine of a log was built. Raises TapeError when its first line does not say so."""
+    start = next(_lines(path), None)
+    if not isinstance(start, Start):
+        raise TapeError(f"{path}:1: an event log begins with how the engine was built; this one does not")
+    return start
+
+
 def read_events(path: Path) -> Iterator[tuple[Event, list[Command]]]:
     """The events and commands of a log. Raises TapeError with the line of what cannot be read."""
+    for item in _lines(path):
+        if not isinstance(item, Start):
+            yield item
+
+
+def _lines(path: Path) -> Iterator[Any]:
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
                 data = orjson.loads(line)
-                yield _decode(data["event"]), [_decode(command) for command in data["commands"]]
-            except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+                if "start" in data:
+                    yield _decode(data["start"])
+                else:
+                    yield _decode(data["event"]), [_decode(command) for command in data["commands"]]
+            except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
                 raise TapeError(f"{path}:{number}: not a line of an event log: {error}") from None
 
 
@@ -71,6 +109,8 @@ def _encode(value: Any) -> Any:
         kind = "ROW" if value.dtype == ROW else value.dtype.str
         data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
         return {"$array": kind, "shape": value.shape, "v": data}
+    if isinstance(value, Mapping):
+        return {"$map": [[key, _encode(item)] for key, item in value.items()]}
     if is_dataclass(value):
         return {
             "$is": type(value).__name__,
@@ -91,5 +131,12 @@ def _decode(value: Any) -> Any:
     if "$array" in value:
         kind: Any = ROW if value["$array"] == "ROW" else np.dtype(value["$array"])
         return np.frombuffer(base64.b64decode(value["v"]), kind).reshape(value["shape"]).copy()
-    made = getattr(events, value["$is"])
+    if "$map" in value:
+        return {key: _decode(item) for key, item in value["$map"]}
+    made = _OTHERS.get(value["$is"]) or getattr(events, value["$is"])
     return made(**{name: _decode(item) for name, item in value.items() if name != "$is"})
+
+
+_OTHERS: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (Start, Instrument, Capabilities, Identity, Record)
+}

@@ -1,0 +1,39 @@
+"""`asmm replay`: a recorded session through a fresh engine, compared command by command."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from asmm_daemon.app import build_engine, load_policies
+from asmm_daemon.config import saved
+from asmm_daemon.events import Command
+from asmm_daemon.service.event_log import read_events, read_start
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """How far a replay went, and where it first differed from the session (None: nowhere)."""
+
+    events: int
+    commands: int
+    difference: str | None
+
+
+def replay(path: Path) -> Replay:
+    """Feeds a log's events to an engine built as the session's was.
+
+    Raises:
+        TapeError: the log is damaged.
+        ModelError: the session's model file is gone or another.
+    """
+    start = read_start(path)
+    settings = saved(start.config.encode(), path)
+    policies, _ = load_policies(settings)
+    engine = build_engine(settings, policies, start)
+    number = commands = 0
+    for number, (event, expected) in enumerate(read_events(path), 1):
+        made: list[Command] = engine.step(event)
+        engine.drain_records()
+        if made != expected:
+            return Replay(number, commands, f"event {number} ({event!r:.200}): {made} instead of {expected}")
+        commands += len(made)
+    return Replay(number, commands, None)
