@@ -1,8 +1,11 @@
 """Scripts of faults for whole sessions, and the table of what happened in them."""
 
+import pickle
 import threading
+import traceback
 
 from fault_session import Session
+from process_tools import wait_for
 
 from asmm_daemon.service import control
 from asmm_daemon.units import PRODUCTS
@@ -80,55 +83,82 @@ def _long(session, started):
 
 
 class Bundle:
-    """All sessions of the module, run to their end."""
+    """What became of all sessions; can be handed to another process."""
 
-    def __init__(self, folder):
-        self.sessions = {}
-        self.errors = {}
-        self._folder = folder
-        started = threading.Barrier(2 * len(PRODUCTS))
-        parts = [(p, script, speed) for script, speed in ((_quick, 1), (_long, LONG_SPEED)) for p in PRODUCTS]
-        threads = [threading.Thread(target=self._run, args=(*part, started)) for part in parts]
-        try:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        finally:
-            for session in self.sessions.values():
-                session.close()
-
-    def _run(self, product, script, speed, started):
-        folder = self._folder / f"{product}-{speed}"
-        folder.mkdir()
-        session = None
-        try:
-            spread = WIDE if script is _quick else NARROW
-            session = self.sessions[product, speed] = Session(product, folder, speed, *spread)
-            script(session, started)
-            session.settle_lags()
-        except BaseException as error:  # noqa: BLE001  (told by the tests of this session)
-            self.errors[product, speed] = error
-            started.abort()
-        finally:
-            if session is not None:
-                session.close()
+    def __init__(self, found, errors):
+        self.found, self.errors = found, errors
 
     def get(self, product, speed):
-        """A session, or the failure that ended it."""
-        if (product, speed) in self.errors:
-            raise AssertionError(f"{product} at speed {speed}") from self.errors[product, speed]
-        return self.sessions[product, speed]
+        """A session's evidence, or the failure that ended it."""
+        assert (product, speed) not in self.errors, self.errors[product, speed]
+        return self.found[product, speed]
 
     def table(self):
         """What happened, per product."""
         heads = f"{'pulled':>8} {'no quotes':>9} {'again':>7} {'fills':>5} {'booked':>7}"
         rows = [f"{'product':13} {'fault':23} {heads}"]
-        for (product, _), session in sorted(self.sessions.items()):
-            for outcome in session.outcomes.values():
+        for (product, _), evidence in sorted(self.found.items()):
+            for outcome in evidence.outcomes.values():
                 times = ["-" if value is None else f"{value:.2f} s" for value in outcome.shown()]
                 rows.append(
                     f"{product:13} {outcome.fault:23} {times[0]:>8} {times[1]:>9} {times[2]:>7}"
                     f" {outcome.fills:>5} {times[3]:>7}"
                 )
         return "\n".join(rows)
+
+
+class Stage:
+    """Runs all sessions side by side, each in a thread."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._sessions = []
+        self._bundle = Bundle({}, {})
+        self._started = threading.Barrier(2 * len(PRODUCTS))
+
+    def run(self):
+        """Runs them to their end."""
+        parts = [(p, script, speed) for script, speed in ((_quick, 1), (_long, LONG_SPEED)) for p in PRODUCTS]
+        threads = [threading.Thread(target=self._session, args=part) for part in parts]
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            for session in self._sessions:
+                session.close()
+        return self._bundle
+
+    def _session(self, product, script, speed):
+        folder = self._folder / f"{product}-{speed}"
+        folder.mkdir()
+        session = None
+        try:
+            session = Session(product, folder, speed, *(WIDE if script is _quick else NARROW))
+            self._sessions.append(session)
+            script(session, self._started)
+            evidence = session.evidence()
+            evidence.settle_lags()
+            self._bundle.found[product, speed] = evidence
+        except BaseException:  # noqa: BLE001  (told by the tests of this session)
+            self._bundle.errors[product, speed] = traceback.format_exc()
+            self._started.abort()
+        finally:
+            if session is not None:
+                session.close()
+
+
+def run_once(folder):
+    """The bundle of a folder: run by the process that comes first, awaited and read by the others."""
+    done = folder / "bundle.pickle"
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        wait_for(done.exists, 380, 0.5)
+        return pickle.loads(done.read_bytes())
+    bundle = Stage(folder).run()
+    draft = done.with_suffix(".new")
+    draft.write_bytes(pickle.dumps(bundle))
+    draft.rename(done)
+    return bundle

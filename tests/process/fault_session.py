@@ -8,6 +8,8 @@ import time
 import urllib.request
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
 
 import orjson
 from process_tools import Daemon, Exchange, at, wait_for
@@ -27,7 +29,8 @@ class Watch:
     """Follows a growing venue log: what rests, and since when how much."""
 
     def __init__(self, path):
-        self._file = path.open("rb")
+        self._path = path
+        self._read = 0
         self._rest = b""
         self.lines = []
         self.resting = {}
@@ -36,15 +39,15 @@ class Watch:
 
     def read(self):
         """Takes in what was written since the last call."""
-        data = self._rest + self._file.read()
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            new = file.read()
+        self._read += len(new)
+        data = self._rest + new
         *whole, self._rest = data.split(b"\n")
         for text in whole:
             self._take(orjson.loads(text))
         return self
-
-    def close(self):
-        """Closes the file."""
-        self._file.close()
 
     def _take(self, line):
         self.lines.append(line)
@@ -214,6 +217,22 @@ class Session:
         self.exit_code = self.maker.end()
         self.watch.read()
 
+    def evidence(self):
+        """What the tests look at."""
+        state = self.maker.state
+        return Evidence(
+            self.product,
+            self.speed,
+            self.venue.log,
+            state / FILE_NAME,
+            self.maker.summary,
+            self.outcomes,
+            self.exit_code,
+            self.stopped_wall_ns,
+            self.killed_with,
+            self.killed_inventory,
+        )
+
     def close(self):
         """Ends whatever still runs, once."""
         if self.closed:
@@ -224,19 +243,37 @@ class Session:
                 maker.process.kill()
                 maker.process.wait()
         self.venue.close()
-        self.watch.close()
 
-    # judging ------------------------------------------------------------------------------------
 
-    @property
-    def journal(self):
-        """The daemon's journal."""
-        return self.maker.state / FILE_NAME
+def wall_ns():
+    """The machine's clock, as the venue's log writes it."""
+    return time.time_ns()
+
+
+@dataclass
+class Evidence:
+    """What is left of a session once it is over; can be handed to another process."""
+
+    product: str
+    speed: int
+    log: Path
+    journal: Path
+    summary_path: Path
+    outcomes: dict[str, Outcome]
+    exit_code: int | None
+    stopped_wall_ns: int
+    killed_with: tuple[int, int]
+    killed_inventory: Decimal
+
+    @cached_property
+    def watch(self):
+        """The venue's log, read to its end."""
+        return Watch(self.log).read()
 
     @property
     def summary(self):
         """The last daemon's summary."""
-        return json.loads(self.maker.summary.read_text())
+        return json.loads(self.summary_path.read_text())
 
     def rows(self, kind):
         """Journal rows of a kind: key to (machine time, data)."""
@@ -264,8 +301,3 @@ class Session:
             end_ns = outcome.until_ns + int((outcome.again_s or 0.0) * NS_PER_S)
             own = [lag for t_ns, lag in lags.values() if outcome.since_ns <= t_ns <= end_ns]
             outcome.booked_s = max(own, default=None)
-
-
-def wall_ns():
-    """The machine's clock, as the venue's log writes it."""
-    return time.time_ns()

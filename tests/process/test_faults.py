@@ -5,10 +5,11 @@ promised, and a faster one for faults whose outcome counts. Each is a script of 
 looks at one of them. With `-s` the table of what happened is printed.
 """
 
+import os
 from decimal import Decimal
 
 import pytest
-from fault_scripts import LONG, LONG_SPEED, QUICK, RETRY_AFTER_S, Bundle
+from fault_scripts import LONG, LONG_SPEED, QUICK, RETRY_AFTER_S, run_once
 
 from asmm_daemon.service.audit import audit, compare_fills, compare_intents
 from asmm_daemon.service.audit_limits import AccountLimits, MarketLimits, audit_limits, compare_stop
@@ -25,10 +26,11 @@ SPEEDS = (1, LONG_SPEED)
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    """Runs all sessions once; prints the table at the end."""
-    made = Bundle(tmp_path_factory.mktemp("faults"))
-    yield made
+    """Runs all sessions once, however many workers share the tests; prints the table."""
+    base = tmp_path_factory.getbasetemp()
+    made = run_once((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "faults")
     print(f"\n{made.table()}")  # noqa: T201  (shown with -s: the table is a result)
+    return made
 
 
 def _has_deadman(product):
