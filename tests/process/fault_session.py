@@ -200,16 +200,18 @@ class Session:
         self.outcomes[name] = outcome
 
     def kill_when_both_rest(self):
-        """SIGKILL with both sides open."""
-        self.wait_both(self.now_ns())
+        """SIGKILL with both sides open and an inventory."""
+        wait_for(lambda: self.inventory() and self.watch.both_since(self.now_ns()), 60, 0.02)
         self.maker.end(signal.SIGKILL)
-        sides = list(self.watch.read().resting.values())
+        self.killed_inventory = self.inventory()
+        sides = list(self.watch.resting.values())
         self.killed_with = sides.count("buy"), sides.count("sell")
-        self.killed_inventory = sum(
-            Decimal(line["qty"]) * (1 if line["side"] == "buy" else -1)
-            for line in self.watch.lines
-            if line["ev"] == "fill"
-        )
+
+    def inventory(self):
+        """What was bought less what was sold, by the venue's log so far."""
+        fills = [line for line in self.watch.read().lines if line["ev"] == "fill"]
+        signed = (Decimal(line["qty"]) * (1 if line["side"] == "buy" else -1) for line in fills)
+        return sum(signed, Decimal(0))
 
     def stop(self):
         """SIGTERM to the daemon; keeps its exit code."""
