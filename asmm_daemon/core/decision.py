@@ -29,7 +29,16 @@ from asmm_daemon.core.inventory import (
 from asmm_daemon.core.market import MarketState, advance, moved
 from asmm_daemon.core.models import clamp_half_spread, model_half_spread, model_shift
 from asmm_daemon.core.params import MAX_LEVELS, RISK_LOTS, Model, Params
-from asmm_daemon.core.quotes import level_step, live_reach, max_lots, min_lots, order_lots, rounded
+from asmm_daemon.core.quotes import (
+    REACH_HALF_SPREADS,
+    SAFE_HALF_SPREADS,
+    level_step,
+    live_reach,
+    max_lots,
+    min_lots,
+    order_lots,
+    rounded,
+)
 from asmm_daemon.kernels import flat_kernel
 from asmm_daemon.units import NS_PER_S
 
@@ -166,11 +175,12 @@ def _quote(state: MarketState, params: Params, inventory: Inventory, out: Decisi
     p = params[0]
     d = out[0]
     lean = d.skew * d.half_spread
-    reach = live_reach(params, m.mid, d.half_spread)
+    safe = live_reach(params, m.mid, d.half_spread, SAFE_HALF_SPREADS)
+    reach = live_reach(params, m.mid, d.half_spread, REACH_HALF_SPREADS)
     least = max(d.fee, 0.0) + p.min_edge_bps * 1e-4 * d.m
     low, high = d.reservation - d.half_spread + lean, d.reservation + d.half_spread + lean
-    bid = rounded(BID, low / p.tick, m.mid, reach, (d.m - least) / p.tick)
-    ask = rounded(ASK, high / p.tick, m.mid, reach, (d.m + least) / p.tick)
+    bid = rounded(BID, low / p.tick, m.mid, safe, reach, (d.m - least) / p.tick)
+    ask = rounded(ASK, high / p.tick, m.mid, safe, reach, (d.m + least) / p.tick)
     if bid >= m.ask:
         bid = m.ask - 1
         d.clamps |= _TOUCH

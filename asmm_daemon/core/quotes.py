@@ -15,8 +15,11 @@ GRID = 1e-9
 """A price this close to the grid, in ticks, lies on it: float noise does not cost a tick."""
 REACH_BPS = 5.0
 REACH_TICKS = 2.0
-REACH_HALF_SPREADS = 1.4
-"""S20 allows 1.5: the rest is for what mid and half-spread change until the next decision."""
+REACH_HALF_SPREADS = 1.5
+COARSE_TICKS = 10.0
+"""Below this reach a tick is worth moving for; on a finer grid a quote stays where the model wants it."""
+SAFE_HALF_SPREADS = 1.4
+"""Where a quote is moved in: the rest is for what mid and half-spread change until the next decision."""
 
 
 @flat_kernel
@@ -32,25 +35,27 @@ def ask_ticks(price_ticks: float) -> int:
 
 
 @flat_kernel
-def live_reach(params: Params, mid_ticks: float, half_spread: float) -> float:
-    """Ticks from the mid within which a quote counts as live: max(5 bps, 2 ticks, 1.4 half-spreads)."""
-    return max(REACH_BPS * 1e-4 * mid_ticks, REACH_TICKS, REACH_HALF_SPREADS * half_spread / params[0].tick)
+def live_reach(params: Params, mid_ticks: float, half_spread: float, multiple: float) -> float:
+    """The widest of 5 bps, 2 ticks and `multiple` half-spreads, in ticks from the mid."""
+    return max(REACH_BPS * 1e-4 * mid_ticks, REACH_TICKS, multiple * half_spread / params[0].tick)
 
 
 @flat_kernel
-def rounded(side: int, price: float, mid: float, reach: float, dearest: float) -> int:
+def rounded(side: int, price: float, mid: float, safe: float, reach: float, dearest: float) -> int:
     """Whole ticks of a quote, all in ticks.
 
     Args:
         side: +1 bid, -1 ask.
         price: what the model asks for.
         mid: of the market.
-        reach: from `live_reach`.
+        safe: distance from the mid beyond which a quote is moved in, if a tick brings it within `reach`.
+        reach: distance from the mid up to which a quote counts as live.
         dearest: the best price at which fee and edge are still in.
     """
     ticks = bid_ticks(price) if side > 0 else ask_ticks(price)
     far = side * (mid - ticks)
-    return ticks + side if far > reach >= far - 1.0 and side * (dearest - ticks) >= 1.0 else ticks
+    comes_in = far > safe and far - 1.0 <= reach < COARSE_TICKS
+    return ticks + side if comes_in and side * (dearest - ticks) >= 1.0 else ticks
 
 
 @flat_kernel

@@ -95,18 +95,20 @@ def test_no_room_no_order(btc: Instrument, room: float) -> None:
 
 
 def test_reach_in_which_a_quote_is_live(btc: Instrument) -> None:
-    """The widest of 5 bps, 2 ticks and 1.4 half-spreads."""
+    """The widest of 5 bps, 2 ticks and a number of half-spreads."""
     params = to_record(QuoteParams(), btc)
-    assert live_reach(params, 950_000.0, 1.0) == pytest.approx(475.0)
-    assert live_reach(params, 950_000.0, 40.0) == pytest.approx(560.0)
-    assert live_reach(params, 1_000.0, 0.1) == 2.0
+    assert live_reach(params, 950_000.0, 1.0, 1.5) == pytest.approx(475.0)
+    assert live_reach(params, 950_000.0, 40.0, 1.5) == pytest.approx(600.0)
+    assert live_reach(params, 1_000.0, 0.1, 1.5) == 2.0
 
 
 def test_a_coarse_grid_does_not_round_a_quote_out_of_reach() -> None:
     """Less than a tick out of reach goes to the nearer tick, unless fee and edge would not be in."""
     mid, reach = 1000.5, 3.4
-    assert rounded(1, 997.6, mid, reach, 999.0) == 998  # 3.5 ticks down would be out of reach
-    assert rounded(-1, 1003.4, mid, reach, 1002.0) == 1003
-    assert rounded(1, 997.6, mid, reach, 997.9) == 997  # the fee would not be in
-    assert rounded(1, 998.2, mid, reach, 999.0) == 998  # in reach as it is
-    assert rounded(1, 990.6, mid, reach, 999.0) == 990  # far out: inventory or skew wants it there
+    assert rounded(1, 997.6, mid, reach - 0.1, reach, 999.0) == 998  # 3.5 ticks down would be out of reach
+    assert rounded(-1, 1003.4, mid, reach - 0.1, reach, 1002.0) == 1003
+    assert rounded(1, 997.6, mid, reach - 0.1, reach, 997.9) == 997  # the fee would not be in
+    assert rounded(1, 998.2, mid, reach - 0.1, reach, 999.0) == 998  # in reach as it is
+    assert (
+        rounded(1, 990.6, mid, reach - 0.1, reach, 999.0) == 990
+    )  # far out: inventory or skew wants it there
