@@ -59,7 +59,7 @@ class _RedactingFormatter(logging.Formatter):
 
 def configure(*, level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
     """Sets up logging for the process. `style`: auto, console or json."""
-    stream = stream or sys.stderr
+    given, stream = stream, stream or sys.stderr
     console = style == "console" or (style == "auto" and stream.isatty())
     number = logging.getLevelNamesMapping()[level.upper()]
     final: structlog.typing.Processor = (
@@ -77,7 +77,7 @@ def configure(*, level: str = "info", style: str = "auto", stream: TextIO | None
             final,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=lambda *_: structlog.WriteLogger(given or sys.stderr),  # the screen may redirect it
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(stream)

@@ -53,6 +53,7 @@ class Tally:
     """Session totals of one market; seconds are venue seconds."""
 
     cycles: int = 0
+    late: int = 0
     skipped: int = 0
     active_s: float = 0.0
     healthy_s: float = 0.0

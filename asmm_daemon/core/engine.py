@@ -283,6 +283,7 @@ class Engine:
     def _on_cycle(self, event: CycleTick) -> None:
         for desk in self._desks:
             desk.tally.cycles += 1
+            desk.tally.late += event.skipped > 0
             desk.tally.skipped += event.skipped
             self._quoter.cycle(desk)
             self._keeper.settle(desk)

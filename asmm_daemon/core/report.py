@@ -8,12 +8,18 @@ from asmm_daemon.core.channels import Channels
 from asmm_daemon.core.decision import Missing
 from asmm_daemon.core.desk import RESTING, ZERO, Desk
 from asmm_daemon.core.orders import Order
-from asmm_daemon.core.oversight import EFFECT, State, Switch
+from asmm_daemon.core.oversight import EFFECT, State
 from asmm_daemon.core.risk import Gate
 from asmm_daemon.core.supervisor import Supervisor
 from asmm_daemon.core.view import EngineView, MarketCounts, MarketView, OrderView
 from asmm_daemon.units import NS_PER_S
 
+_LACKING = {
+    Missing.BOOK: "the book is not valid",
+    Missing.SIGMA: "σ is not ready",
+    Missing.PRICE: "a number of the model is not finite",
+}
+"""What a decision cannot do without."""
 LONGEST_BEAT_S = 1.0
 """A gap between two beats longer than this (a stall) counts for no state."""
 
@@ -103,6 +109,8 @@ def market_view(account: Account, desk: Desk, shared: dict[str, float], t_ns: in
     tick = float(instrument.tick)
     return MarketView(
         symbol=desk.symbol,
+        tick=instrument.tick,
+        lot=instrument.lot,
         state=desk.machine.state.name,
         causes=tuple(account.causes(desk)),
         missing=_missing(account, desk),
@@ -120,7 +128,7 @@ def market_view(account: Account, desk: Desk, shared: dict[str, float], t_ns: in
         reservation=float(chosen["reservation"]),
         inventory=ledger.qty,
         inventory_target=desk.target,
-        inventory_limit=desk.max_inventory,
+        inventory_limit=instrument.qty(instrument.floor_lots(desk.max_inventory)),
         pnl_realised=ledger.realised,
         pnl_unrealised=ledger.unrealised(price) if mid is not None else ZERO,
         pnl_net=ledger.net(price),
@@ -150,12 +158,27 @@ def market_view(account: Account, desk: Desk, shared: dict[str, float], t_ns: in
 
 
 def _missing(account: Account, desk: Desk) -> tuple[str, ...]:
-    """What quoting waits for: causes that pause, and what the last decision lacked."""
+    """Why nothing is quoted: causes that pause, what the last decision lacked, sizes that do not fit."""
     waits = [f"{s}: {why}" for s, why in account.causes(desk).items() if EFFECT[s] >= State.PAUSED]
-    if Switch.STARTUP in desk.board.causes and desk.ledger.opened_ns is None:
-        waits.append("first reconciliation")
-    lacking = int(desk.decision[0]["missing"])
-    return (*waits, *(what.name or "" for what in Missing if lacking & what))
+    if waits or not desk.decided_ns:
+        return tuple(waits)
+    chosen = desk.decision[0]
+    lacking = int(chosen["missing"])
+    if words := tuple(text for what, text in _LACKING.items() if lacking & what):
+        return words
+    empty = not (chosen["bid_qty"].any() or chosen["ask_qty"].any())
+    return (_no_size(desk),) if empty and desk.machine.state is State.ACTIVE and desk.mid is not None else ()
+
+
+def _no_size(desk: Desk) -> str:
+    """Why no order of either side is large enough for the venue."""
+    instrument, limits = desk.spec.instrument, desk.spec.limits
+    least = instrument.qty(instrument.min_lots(instrument.floor_ticks(desk.mid or ZERO)))
+    caps = {"limits.max_order": limits.max_order, "the effective maximum inventory": desk.max_inventory}
+    small = [f"{name} is {value:.6g}" for name, value in caps.items() if value < least]
+    return f"no order fits: the venue takes at least {least:f} {instrument.base}, " + (
+        " and ".join(small) or "inventory, exposure and balance leave less"
+    )
 
 
 def _order_view(desk: Desk, order: Order) -> OrderView:
@@ -175,6 +198,7 @@ def _counts(desk: Desk) -> MarketCounts:
     tally = desk.tally
     return MarketCounts(
         cycles=tally.cycles,
+        cycles_late=tally.late,
         cycles_skipped=tally.skipped,
         active_s=tally.active_s,
         healthy_s=tally.healthy_s,

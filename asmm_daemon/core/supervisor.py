@@ -1,5 +1,6 @@
 """The watchdog's beat: every age and every switch is judged here, ten times a second."""
 
+from collections import deque
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
@@ -20,6 +21,8 @@ from asmm_daemon.units import NS_PER_S
 INVALID_GRACE_S = 0.5
 """How long a book may be crossed or unknown before quotes are pulled; nothing new leaves meanwhile."""
 SWEEP_EVERY_S = 1.5
+TRANSITIONS = 10_000
+"""Changes of state remembered for the summary; the journal has all."""
 PEAK_EVERY_S = 1.0
 """Shortest time between two journal records of a rising peak."""
 _PENDING = frozenset({OrderState.PENDING_NEW, OrderState.PENDING_AMEND})
@@ -44,7 +47,7 @@ class Supervisor:
         self.reconciler = reconciler
         self.outbox = outbox
         self.requote = requote
-        self.transitions: list[StateChange] = []
+        self.transitions: deque[StateChange] = deque(maxlen=TRANSITIONS)
         self._peak_ns = 0
 
     def watch(self, desk: Desk) -> None:
@@ -141,7 +144,8 @@ class Supervisor:
         watch.see(now, valid=desk.valid)
         age_s = watch.age_s(now)
         if age_s > limits.stale_after_s:
-            desk.board.set(Switch.STALE_BOOK, f"no proof for {age_s:.1f} s")
+            since = f"no proof for {age_s:.1f} s" if watch.proof_ns else "no proof yet"
+            desk.board.set(Switch.STALE_BOOK, since)
         else:
             desk.board.clear(Switch.STALE_BOOK)
         if watch.invalid_s(now) > INVALID_GRACE_S:

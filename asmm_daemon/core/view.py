@@ -26,6 +26,7 @@ class MarketCounts:
 
     cycles: int = 0
     cycles_late: int = 0
+    """Cycles that came too late for others before them, which are `cycles_skipped`."""
     cycles_skipped: int = 0
     active_s: float = 0.0
     healthy_s: float = 0.0
@@ -50,10 +51,14 @@ class MarketView:
     """One market for status, metrics and summary. NaN where a number is not known yet."""
 
     symbol: str
+    tick: Decimal
+    """Quote currency."""
+    lot: Decimal
+    """Base currency."""
     state: str
     causes: tuple[str, ...]
     missing: tuple[str, ...]
-    """What quoting still waits for; empty when nothing is missing."""
+    """Why nothing is quoted, in words; empty when nothing is missing."""
     bid: Decimal | None
     """The market's best bid, own size taken out."""
     ask: Decimal | None
@@ -70,7 +75,7 @@ class MarketView:
     inventory: Decimal
     inventory_target: Decimal
     inventory_limit: Decimal
-    """Effective maximum, in base currency."""
+    """Effective maximum in base currency, in whole lots."""
     pnl_realised: Decimal
     pnl_unrealised: Decimal
     pnl_net: Decimal

@@ -1,9 +1,12 @@
 """What `asmm check` prints: the settings in effect, and what they mean for quotes and for the drawdown."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
+
+import orjson
 
 from asmm_daemon.config import Config, Market
 from asmm_daemon.core.params import to_record
@@ -12,6 +15,10 @@ from asmm_daemon.service.journal import last_decision
 from asmm_daemon.service.specs import quote_params
 from asmm_daemon.units import Instrument, Lots
 
+_COMMON = re.compile(r"^market\.\d+\.(?=quoting\.|limits\.|policy\.)")
+"""What a market's setting bears before the name of the section that it overrides."""
+SMALLEST_ORDER = 5
+"""Quote currency; the spot venues take no order below it, derivatives ask for as much or more."""
 ASSUMED_PRICE = {"BTC": 90_000.0, "ETH": 3_000.0}
 ASSUMED_SIGMA, ASSUMED_REACH = 3.3e-5, 5e-5
 """σ per √s and 1/κ, as shares of the price, as measured on BTC perpetuals."""
@@ -30,8 +37,11 @@ class Sample:
 def report(settings: Config, given: Sample | None = None) -> Iterator[str]:
     """Lines for a person. `given` replaces what the journal or an assumption would say of the market."""
     yield "in effect:"
-    for name, value in _flat("", settings.public()):
-        yield f"  {name} = {value!r}"
+    values = dict(_flat("", settings.public()))
+    for name, value in values.items():
+        common = values.get(_COMMON.sub("", name))
+        if not _COMMON.match(name) or value != common:
+            yield f"  {name} = {orjson.dumps(value).decode()}"
     yield f"config sha256 {settings.sha256()}"
     for market in settings.market:
         sample = given or _journaled(settings, market.symbol) or _assumed(market.symbol)
@@ -40,6 +50,8 @@ def report(settings: Config, given: Sample | None = None) -> Iterator[str]:
 
 def _flat(prefix: str, value: object) -> Iterator[tuple[str, object]]:
     if isinstance(value, dict):
+        if not value:
+            yield prefix, value
         for key, item in value.items():
             yield from _flat(f"{prefix}.{key}" if prefix else str(key), item)
     elif isinstance(value, list) and value and isinstance(value[0], dict):
@@ -78,7 +90,25 @@ def _market(settings: Config, market: Market, sample: Sample) -> Iterator[str]:
     )
     yield ""
     yield from table_lines(market.symbol, table, sample.source)
+    yield "  the venue's fee is not in this table; the daemon adds it, and `asmm doctor` asks for it"
+    yield from _too_small(market, sample.price)
     yield halting_move(settings, market, sample.price)
+
+
+def _too_small(market: Market, price: float) -> Iterator[str]:
+    limits = market.limits
+    caps = {
+        "limits.max_order": float(limits.max_order) * price,
+        "limits.max_order_value": float(limits.max_order_value),
+        "limits.max_inventory": float(limits.max_inventory) * price,
+        "limits.max_exposure": float(limits.max_exposure),
+    }
+    for name, value in caps.items():
+        if value < SMALLEST_ORDER:
+            yield (
+                f"  warning: {name} allows {value:.3g} quote currency at this price, and venues take "
+                f"no order below about {SMALLEST_ORDER}: nothing would be quoted"
+            )
 
 
 def _instrument(settings: Config, symbol: str, price: float) -> Instrument:
@@ -118,9 +148,14 @@ def table_lines(symbol: str, table: QuoteTable, source: str) -> Iterator[str]:
 def halting_move(settings: Config, market: Market, price: float) -> str:
     """How far the price must move against a full position until the drawdown switch halts."""
     exposure = min(float(market.limits.max_inventory) * price, float(market.limits.max_exposure))
-    share = settings.account.drawdown_halt * float(settings.account.capital) / exposure
+    drawdown, capital = settings.account.drawdown_halt, settings.account.capital
+    share = drawdown * float(capital) / exposure
+    if share >= 1:
+        return (
+            f"{market.symbol}: full exposure ({exposure:.6g} quote currency) is too small for a drawdown of "
+            f"{drawdown:.0%} of {capital}: even a move of 100% would not halt"
+        )
     return (
         f"{market.symbol}: at full exposure ({exposure:.6g} quote currency) a move of {share:.2%} "
-        f"against the position is a drawdown of {settings.account.drawdown_halt:.0%} of "
-        f"{settings.account.capital} and halts"
+        f"against the position is a drawdown of {drawdown:.0%} of {capital} and halts"
     )

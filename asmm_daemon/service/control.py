@@ -3,6 +3,7 @@
 import http.client
 import socket
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ from asmm_daemon.clock import wall_ns
 from asmm_daemon.core.records import Record, RecordKind
 from asmm_daemon.errors import StateError
 from asmm_daemon.service.journal import append
+from asmm_daemon.service.plain import short
 from asmm_daemon.service.state_dir import StateDir
+from asmm_daemon.units import NS_PER_S
 
 _SOCKET = "control.sock"
+_CODES = frozenset({"missing", "clamps", "model", "mode", "levels"})
+"""Numbers of a decision that stand for words, and say nothing to a person."""
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -81,42 +86,47 @@ def render(data: dict[str, Any], *, as_json: bool, explain: bool) -> Iterator[st
         yield orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
         return
     yield (
-        f"{data['state']}  equity {data['equity']}  drawdown {data['drawdown']:.2%}  "
+        f"{data['state']}  equity {short(data['equity'])}  drawdown {data['drawdown']:.2%}  "
         f"open orders {data['open_orders']}" + (f"  ({', '.join(data['causes'])})" if data["causes"] else "")
     )
     for market in data["markets"]:
         yield from _market(market)
         if explain:
-            yield from _explain(market["explain"])
+            yield from _explain(market, data["t_ns"])
 
 
 def _market(market: dict[str, Any]) -> Iterator[str]:
     yield (
-        f"{market['symbol']}: {market['state']}  market {market['bid']} / {market['ask']}  "
-        f"inventory {market['inventory']} of {market['inventory_limit']}  PnL net {market['pnl_net']}  "
+        f"{market['symbol']}: {market['state']}  market {market['bid'] or '-'} / {market['ask'] or '-'}  "
+        f"inventory {market['inventory']} of {market['inventory_limit']}  "
+        f"PnL net {short(market['pnl_net'])}  "
         f"fills {market['counts']['fills_buy']}/{market['counts']['fills_sell']}"
     )
     for order in market["orders"]:
         side = "bid" if order["side"] > 0 else "ask"
         yield f"  {side} {order['left']} @ {order['price']}  {order['state']}  {order['cid']}"
     if market["missing"]:
-        yield f"  waiting for: {', '.join(market['missing'])}"
+        yield f"  quotes nothing: {', '.join(market['missing'])}"
     for side, reason in market["sides_off"].items():
         yield f"  {side} off: {reason}"
 
 
-def _explain(explain: dict[str, Any] | None) -> Iterator[str]:
+def _explain(market: dict[str, Any], now_ns: int) -> Iterator[str]:
+    explain = market["explain"]
     if explain is None:
         yield "  no decision yet"
         return
-    yield f"  decided by {explain['policy']} on {explain['trigger']}" + (
+    age_s = (now_ns - explain["t_ns"]) / NS_PER_S
+    yield f"  decided by {explain['policy']} on {explain['trigger']}, {age_s:.1f} s ago" + (
         f", fallback: {explain['fallback']}" if explain["fallback"] else ""
     )
     for name, value in explain["model"].items():
-        yield f"    {name:<16} {value}"
+        if name not in _CODES:
+            yield f"    {name:<18} {'-' if value is None else f'{value:.8g}'}"
     if explain["clamps"]:
         yield f"    clamps: {', '.join(explain['clamps'])}"
+    tick, lot = Decimal(market["tick"]), Decimal(market["lot"])
     for quote in explain["quotes"]:
         side = "bid" if quote["side"] > 0 else "ask"
-        place = f"{side} level {quote['level']}: {quote['lots']} lots at {quote['price']} ticks"
+        place = f"{side} level {quote['level']}: {quote['lots'] * lot} @ {quote['price'] * tick}"
         yield f"    {place}, {quote['action']}"

@@ -1,4 +1,7 @@
-"""Frozen views as plain JSON: decimals as wire strings, numbers that are not known as null."""
+"""Frozen views as plain JSON, and numbers for a person to read.
+
+In JSON decimals are wire strings, and numbers that are not known are null.
+"""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -8,6 +11,13 @@ from math import isfinite
 from typing import Any
 
 from asmm_daemon.units import wire
+
+_DIGITS = Decimal("1e-6")
+
+
+def short(value: Decimal | str) -> str:
+    """A decimal for a person: six places, no trailing zeros."""
+    return f"{Decimal(value).quantize(_DIGITS).normalize() + 0:f}"
 
 
 def plain(value: Any) -> Any:

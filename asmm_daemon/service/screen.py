@@ -1,6 +1,7 @@
 """The live status on a terminal: price, quotes, inventory, PnL, state and age of data."""
 
 import asyncio
+import sys
 from math import isfinite
 from typing import Self
 
@@ -13,20 +14,6 @@ from asmm_daemon.core.view import EngineView, MarketView
 from asmm_daemon.service.health import Health
 
 _STYLE = {"ACTIVE": "green", "REDUCING": "yellow", "PAUSED": "cyan", "HALTED": "bold red"}
-_COLUMNS = (
-    "market",
-    "state",
-    "bid",
-    "mid",
-    "ask",
-    "our bid",
-    "our ask",
-    "inventory",
-    "γ",
-    "PnL net",
-    "fills",
-    "book age",
-)
 
 
 class Screen:
@@ -35,7 +22,11 @@ class Screen:
     def __init__(self, health: Health, console: Console | None = None) -> None:
         self._health = health
         self._live = Live(
-            console=console or Console(), refresh_per_second=2, transient=True, auto_refresh=False
+            console=console or Console(),
+            refresh_per_second=2,
+            transient=True,
+            auto_refresh=False,
+            redirect_stderr=sys.stderr.isatty(),
         )
         self._task: asyncio.Task[None] | None = None
 
@@ -58,38 +49,42 @@ class Screen:
 
 
 def render(view: EngineView) -> Group:
-    """The screen of one view."""
-    table = Table(expand=True, show_edge=False, pad_edge=False)
-    for column in _COLUMNS:
-        table.add_column(column, justify="left" if column in ("market", "state") else "right", no_wrap=True)
+    """The screen of one view: a column a market, so that no number is cut on a narrow terminal."""
+    table = Table(expand=False, show_edge=False, pad_edge=False, box=None, header_style="bold")
+    table.add_column("", style="dim", no_wrap=True)
     for market in view.markets:
-        table.add_row(*_row(market))
+        table.add_column(market.symbol, justify="right", no_wrap=True, min_width=16)
+    columns = [_column(market) for market in view.markets]
+    for name in columns[0]:
+        table.add_row(name, *(column[name] for column in columns))
     head = Text.assemble(
         ("asmm ", "bold"),
         (view.state, _STYLE.get(view.state, "")),
         f"  equity {view.equity:.2f}  drawdown {view.drawdown:.2%}  open orders {view.open_orders}",
         f"  {', '.join(view.causes)}" if view.causes else "",
     )
-    waiting = [f"{m.symbol} waits for {', '.join(m.missing)}" for m in view.markets if m.missing]
-    return Group(head, table, Text("; ".join(waiting) or "Ctrl-C cancels all orders and stops", style="dim"))
+    idle = [f"{m.symbol} quotes nothing: {', '.join(m.missing)}" for m in view.markets if m.missing]
+    if view.state == "HALTED":
+        idle.append('`asmm resume --reason "…"` ends the halt')
+    return Group(head, table, Text("\n".join([*idle, "Ctrl-C cancels all orders and stops"]), style="dim"))
 
 
-def _row(market: MarketView) -> list[Text | str]:
+def _column(market: MarketView) -> dict[str, Text | str]:
     best = {side: [o.price for o in market.orders if o.side == side] for side in (1, -1)}
-    return [
-        market.symbol,
-        Text(market.state, style=_STYLE.get(market.state, "")),
-        str(market.bid if market.bid is not None else "-"),
-        _number(market.mid, 8),
-        str(market.ask if market.ask is not None else "-"),
-        str(max(best[1], default="-")),
-        str(min(best[-1], default="-")),
-        f"{market.inventory:f} / {market.inventory_limit:.6g}",
-        _number(market.gamma, 3),
-        f"{market.pnl_net:.4f}",
-        f"{market.counts.fills_buy}/{market.counts.fills_sell}",
-        f"{market.book_age_s:.1f} s" if isfinite(market.book_age_s) else "-",
-    ]
+    return {
+        "state": Text(market.state, style=_STYLE.get(market.state, "")),
+        "bid": str(market.bid if market.bid is not None else "-"),
+        "mid": _number(market.mid, 9),
+        "ask": str(market.ask if market.ask is not None else "-"),
+        "our bid": str(max(best[1], default="-")),
+        "our ask": str(min(best[-1], default="-")),
+        "inventory": f"{market.inventory:f}",
+        "of at most": f"{market.inventory_limit:f}",
+        "γ": _number(market.gamma, 3),
+        "PnL net": f"{market.pnl_net:.4f}",
+        "fills buy/sell": f"{market.counts.fills_buy}/{market.counts.fills_sell}",
+        "book age": f"{market.book_age_s:.1f} s" if isfinite(market.book_age_s) else "-",
+    }
 
 
 def _number(value: float, digits: int) -> str:

@@ -9,7 +9,7 @@ from asmm_daemon.config import Config
 from asmm_daemon.core.view import EngineView, MarketView
 from asmm_daemon.service.daemon import Outcome
 from asmm_daemon.service.health import Health
-from asmm_daemon.service.plain import plain
+from asmm_daemon.service.plain import plain, short
 from asmm_daemon.units import NS_PER_S
 
 
@@ -109,7 +109,7 @@ def lines(summary: dict[str, Any]) -> list[str]:
         f"{summary['exit']}" + (f" ({summary['error']})" if summary["error"] else ""),
     ]
     for market in summary["markets"]:
-        fees = ", ".join(f"{amount} {asset}" for asset, amount in market["fees"].items()) or "none"
+        fees = ", ".join(f"{short(amount)} {asset}" for asset, amount in market["fees"].items()) or "none"
         text += [
             (
                 f"{market['symbol']}: quoted both sides {market['quoted_both_share']:.1%} of "
@@ -118,11 +118,11 @@ def lines(summary: dict[str, Any]) -> list[str]:
             ),
             (
                 f"  fills {market['fills_buy']} buy / {market['fills_sell']} sell, volume "
-                f"{market['volume_quote']} quote, fees {fees}"
+                f"{short(market['volume_quote'])} quote, fees {fees}"
             ),
             (
-                f"  PnL net {market['pnl_net']} (realised {market['pnl_realised']}, unrealised "
-                f"{market['pnl_unrealised']}), inventory {market['inventory']}"
+                f"  PnL net {short(market['pnl_net'])} (realised {short(market['pnl_realised'])}, "
+                f"unrealised {short(market['pnl_unrealised'])}), inventory {market['inventory']}"
             ),
         ]
     text.append(
