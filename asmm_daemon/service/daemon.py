@@ -5,6 +5,7 @@ orders, amendments and replacements once their intent is on disk.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,6 +31,8 @@ from asmm_daemon.units import NS_PER_S
 from asmm_daemon.venue.protocol import Venue
 
 WATCH_PERIOD_S = 0.1
+DIFFERENCES = 1000
+"""Differences remembered for the summary; the journal has all."""
 STALL_S = 5.0
 """A loop that wakes this late cannot keep its promises: cancel all and exit."""
 _logger: structlog.stdlib.BoundLogger = log.get("daemon")
@@ -74,7 +77,7 @@ class Daemon:
         self._exit = "signal"
         self._outbox: list[tuple[list[Record], list[Command]]] = []
         self._wake = asyncio.Event()
-        self._differences: list[str] = []
+        self._differences: deque[str] = deque(maxlen=DIFFERENCES)
         self._in_flight: set[asyncio.Task[None]] = set()
         self.feed = guard(self._feed, self._on_engine_failure)
 
@@ -136,9 +139,10 @@ class Daemon:
     def _note(self, record: Record) -> None:
         if record.kind is RecordKind.LATCH:
             self._latch(record)
-        if record.kind is RecordKind.DIFFERENCE:
+        elif record.kind is RecordKind.DIFFERENCE:
             self._differences.append(f"{record.symbol} {record.key}: {dict(record.data)}")
-        elif record.kind in (RecordKind.TRANSITION, RecordKind.DIFFERENCE, RecordKind.OPERATOR):
+            _logger.warning("the ledger differs", symbol=record.symbol, key=record.key, **record.data)
+        elif record.kind in (RecordKind.TRANSITION, RecordKind.OPERATOR):
             _logger.info(record.kind.value, symbol=record.symbol, key=record.key, **record.data)
 
     def _latch(self, record: Record) -> None:
@@ -160,7 +164,7 @@ class Daemon:
             self._fail(f"sending a command failed: {error!r}")
 
     async def _dispatch(self) -> None:
-        while not self._drained.is_set():
+        while self._outbox or not self._drained.is_set():
             await self._wake.wait()
             self._wake.clear()
             batch, self._outbox = self._outbox, []
@@ -209,9 +213,8 @@ class Daemon:
             for m, market in enumerate(view.markets):
                 self.health.deadman[market.symbol] = self.venue.deadman_armed(m)
                 self.venue.set_healthy(m, market.state in ("ACTIVE", "REDUCING"))
-            trips = self.venue.drain_round_trips()
-            for seconds in trips:
-                self.metrics.round_trip_s.labels(view.markets[0].symbol).observe(seconds)
+            for m, seconds in self.venue.drain_round_trips():
+                self.metrics.round_trip_s.labels(view.markets[m].symbol).observe(seconds)
             if not self.healthy():
                 self.notifier.watchdog()
             self.notifier.status(self.summary_line())

@@ -98,8 +98,8 @@ class CcxtVenue:
         """Says whether the market may keep its dead-man's switch refreshed."""
         self._deadman.set_wanted(m, healthy)
 
-    def drain_round_trips(self) -> list[float]:
-        """Real seconds of each order request since the last call."""
+    def drain_round_trips(self) -> list[tuple[int, float]]:
+        """Market and real seconds of each order request since the last call."""
         taken, self._executor.round_trips = self._executor.round_trips, []
         return taken
 

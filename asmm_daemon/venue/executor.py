@@ -59,7 +59,7 @@ class Executor:
         self._sent_ns: OrderedDict[str, int] = OrderedDict()
         self._asking: set[str] = set()
         self._cancelling: set[str] = set()
-        self.round_trips: list[float] = []
+        self.round_trips: list[tuple[int, float]] = []
 
     def cid_of(self, oid: str) -> str:
         """Our id of a venue's order id; '' when it is not ours or forgotten."""
@@ -86,7 +86,7 @@ class Executor:
         except MALFORMED as error:
             self._unknown(m, cid, request, f"malformed reply: {type(error).__name__}: {error}")
         finally:
-            self.round_trips.append((mono_ns() - started) / NS_PER_S)
+            self.round_trips.append((m, (mono_ns() - started) / NS_PER_S))
         return None
 
     def _failed(self, m: int, cid: str, request: Request, failure: Failure) -> None:
@@ -132,7 +132,7 @@ class Executor:
             words = f"malformed reply: {type(error).__name__}: {error}"
             done = Replaced.neither(Failure(False, Cause.OTHER, "malformed", words))
         finally:
-            self.round_trips.append((mono_ns() - started) / NS_PER_S)
+            self.round_trips.append((command.m, (mono_ns() - started) / NS_PER_S))
         if isinstance(done.created, Failure):
             self._failed(command.m, command.cid, "create", done.created)
         if isinstance(done.ended, Failure):

@@ -127,8 +127,8 @@ class Venue(Protocol):
     def set_healthy(self, m: int, healthy: bool) -> None:  # noqa: FBT001
         """Says whether the market may keep its dead-man's switch refreshed (True at start)."""
 
-    def drain_round_trips(self) -> list[float]:
-        """Real seconds from request to reply of each order request since the last call."""
+    def drain_round_trips(self) -> list[tuple[int, float]]:
+        """Market, and real seconds from request to reply, of each order request since the last call."""
 
     async def connect(self) -> None:
         """Loads markets and fees and sets the clock. Raises VenueError in one clear sentence."""
