@@ -61,6 +61,7 @@ def run(options: RunOptions) -> int:
     """A whole session; returns the exit code."""
     settings = configuration.load(options.path, options.overrides)
     keys = configuration.keys(settings)
+    _check_writable(options.summary)
     locks = () if settings.embedded else _locks(settings, keys)
     with StateDir(settings.state_path, locks=locks) as state:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -68,6 +69,15 @@ def run(options: RunOptions) -> int:
         warm_engine()  # where the cache is cold, most of a minute: no event loop may stand still so long
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_Session(settings, keys, options).run(state))
+
+
+def _check_writable(summary_path: Path | None) -> None:
+    """Says before a session, not after it, that its summary has nowhere to go."""
+    if summary_path is None:
+        return
+    existing = summary_path if summary_path.exists() else summary_path.absolute().parent
+    if summary_path.is_dir() or not os.access(existing, os.W_OK):
+        raise StateError(f"--summary {summary_path} cannot be written: no such folder, or not writable")
 
 
 def _leave(*_: object) -> None:
@@ -148,6 +158,10 @@ class _Session:
         exit_reason = ["error"]
         stack.push_async_callback(lambda: journal.close(exit_reason[0]))
         latch = state.latch()
+        if latch is not None:
+            _logger.warning(
+                'halted since before this start; `asmm resume --reason "…"` ends it', reason=latch.reason
+            )
         start = Start(
             config=orjson.dumps(settings.public()).decode(),
             instruments=venue.instruments,
@@ -214,20 +228,20 @@ class _Session:
         report = summary.summarise(
             self.settings, daemon.engine.view(), outcome, daemon.health, span, differences
         )
+        for line in summary.lines(report):
+            _logger.info(line)
         if self.options.summary is not None:
             path = self.options.summary
             try:
                 await asyncio.to_thread(path.write_bytes, orjson.dumps(report, option=orjson.OPT_INDENT_2))
             except OSError as error:
                 raise StateError(f"--summary {path} cannot be written: {error.strerror}") from None
-        for line in summary.lines(report):
-            _logger.info(line)
 
     def _reload(self, daemon: Daemon) -> None:
         """Validates the whole file, then swaps; raises and changes nothing otherwise."""
         fresh = configuration.load(self.options.path, self.options.overrides)
         changes = configuration.difference(self.settings, fresh)
-        fixed = [name for name in changes if name.startswith(_FIXED) or name.endswith(".symbol")]
+        fixed = [name for name in changes if name.startswith(_FIXED) or name.endswith(_FIXED_ENDS)]
         if fixed:
             raise ConfigError(f"{', '.join(fixed)}: cannot change while running; restart the daemon")
         policies, model_sha256 = load_policies(fresh)
@@ -236,11 +250,13 @@ class _Session:
         check_sizes(after)
         daemon.engine.apply(after, specs.account_limits(fresh), daemon.clock.now_ns())
         self.settings = fresh
+        log.configure(level=fresh.log.level, style=fresh.log.style)
         daemon.health.config_sha256, daemon.health.model_sha256 = fresh.sha256(), model_sha256
         _logger.info("reloaded", changes={name: f"{old} -> {new}" for name, (old, new) in changes.items()})
 
 
 _FIXED = ("mode", "venue.", "demo.", "service.", "state_dir", "account.spot_equity")
+_FIXED_ENDS = (".symbol", ".cycle_s")
 
 
 def _fail_closed(

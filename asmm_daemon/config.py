@@ -93,10 +93,12 @@ class Config(BaseSettings):
 
     @field_validator("market")
     @classmethod
-    def _symbols_once(cls, markets: tuple[Market, ...]) -> tuple[Market, ...]:
+    def _together(cls, markets: tuple[Market, ...]) -> tuple[Market, ...]:
         symbols = [market.symbol for market in markets]
         if len(set(symbols)) != len(symbols):
             raise ValueError("a symbol stands twice; each [[market]] needs its own")
+        if len({market.quoting.cycle_s for market in markets}) > 1:
+            raise ValueError("quoting.cycle_s differs between markets; one quote cycle serves all of them")
         return markets
 
     @model_validator(mode="after")

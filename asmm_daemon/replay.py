@@ -22,7 +22,7 @@ def replay(path: Path) -> Replay:
     """Feeds a log's events to an engine built as the session's was.
 
     Raises:
-        TapeError: the log is damaged.
+        TapeError: the log cannot be read or is damaged.
         ModelError: the session's model file is gone or another.
     """
     start = read_start(path)

@@ -19,7 +19,7 @@ import orjson
 from asmm_daemon import events
 from asmm_daemon.core.records import Record, RecordKind
 from asmm_daemon.core.spec import Identity
-from asmm_daemon.errors import TapeError
+from asmm_daemon.errors import StateError, TapeError
 from asmm_daemon.events import ROW, Command, Event
 from asmm_daemon.units import Instrument
 from asmm_daemon.venue.protocol import Capabilities
@@ -43,10 +43,13 @@ class Start:
 
 
 class EventLog:
-    """Appends to a new file; a context that closes it."""
+    """Appends to a new file; a context that closes it. Raises StateError when it cannot be made."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("wb")
+        try:
+            self._file = path.open("wb")
+        except OSError as error:
+            raise StateError(f"--record {path} cannot be written: {error.strerror}") from None
 
     def begin(self, start: Start) -> None:
         """The first line: how the engine was built."""
@@ -86,7 +89,11 @@ def read_events(path: Path) -> Iterator[tuple[Event, list[Command]]]:
 
 
 def _lines(path: Path) -> Iterator[Any]:
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise TapeError(f"{path} cannot be read: {error.strerror}") from None
+    with file:
         for number, line in enumerate(file, 1):
             try:
                 data = orjson.loads(line)

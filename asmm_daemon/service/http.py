@@ -90,6 +90,8 @@ async def serve(subject: Subject, *, host: str, port: int, control: Path) -> Cal
             await site.start()
         except OSError as error:
             await stop()
+            if isinstance(site, web.UnixSite):
+                raise StateError(f"control socket {control} cannot be made: {error}") from None
             raise StateError(
                 f"service.http_port = {port}: {site.name} cannot be bound ({error.strerror or error}); "
                 "choose a free port, or 0 for none"

@@ -54,6 +54,10 @@ def test_markets_inherit_the_common_sections(tmp_path):
         ("[account]\ncapital = 1\n", "market: missing"),
         ('mode = "real"\n' + MINIMAL, "mode = 'real': input should be 'demo', 'paper', 'testnet' or 'live'"),
         (MINIMAL + '[[market]]\nsymbol = "BTCUSDT"\n', "a symbol stands twice"),
+        (
+            MINIMAL + '[[market]]\nsymbol = "ETHUSDT"\n[market.quoting]\ncycle_s = 1\n',
+            "quoting.cycle_s differs between markets",
+        ),
         ('mode = "live"\n[demo]\nspeed = 10\n' + MINIMAL, "only a venue on loopback can be scaled"),
         ("[account\n", "is not valid TOML"),
         ("[quoting]\ngamma = nan\n" + MINIMAL, "quoting.gamma = nan"),

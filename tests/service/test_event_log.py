@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from asmm_daemon import events
-from asmm_daemon.errors import TapeError
-from asmm_daemon.service.event_log import EventLog, read_events
+from asmm_daemon.errors import StateError, TapeError
+from asmm_daemon.service.event_log import EventLog, read_events, read_start
 
 
 def _rows():
@@ -43,3 +43,12 @@ def test_a_damaged_line_is_named(tmp_path):
     path.write_text('{"event": 1, "commands": []}\n{"event"')
     with pytest.raises(TapeError, match=r"events\.jsonl:2"):
         list(read_events(path))
+
+
+def test_files_that_cannot_be_opened_are_said(tmp_path):
+    """A log in a folder that does not exist is one clear error, to write as to read."""
+    path = tmp_path / "none" / "session.log"
+    with pytest.raises(StateError, match=r"--record .* cannot be written: No such file"):
+        EventLog(path)
+    with pytest.raises(TapeError, match="cannot be read: No such file"):
+        read_start(path)
