@@ -9,7 +9,8 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,14 +20,12 @@ import uvloop
 
 from asmm_daemon import config as configuration
 from asmm_daemon import log
+from asmm_daemon.assembly import build_engine, check_sizes, cid_prefix, load_policies, make_specs, make_venue
 from asmm_daemon.clock import Clock, wall_ns
 from asmm_daemon.config import Config, Keys
-from asmm_daemon.core.engine import Engine
-from asmm_daemon.core.policy import FixedPolicy, Policy
-from asmm_daemon.core.spec import Identity, MarketSpec
+from asmm_daemon.core.spec import Identity
 from asmm_daemon.errors import ConfigError, StateError, VenueError
 from asmm_daemon.events import Event, History
-from asmm_daemon.learn import model_file
 from asmm_daemon.service import http, specs, summary
 from asmm_daemon.service.daemon import Daemon, Outcome
 from asmm_daemon.service.event_log import EventLog, Start
@@ -37,13 +36,9 @@ from asmm_daemon.service.metrics import Metrics
 from asmm_daemon.service.screen import Screen
 from asmm_daemon.service.sd_notify import Notifier
 from asmm_daemon.service.state_dir import StateDir
-from asmm_daemon.units import Instrument
-from asmm_daemon.venue.adapter import CcxtVenue
-from asmm_daemon.venue.protocol import Capabilities, Finding, VenueSettings
 from asmm_daemon.warm import warm_engine
 
 _logger: structlog.stdlib.BoundLogger = log.get("app")
-PREFIX = "asmm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +57,23 @@ def run(options: RunOptions) -> int:
     settings = configuration.load(options.path, options.overrides)
     keys = configuration.keys(settings)
     _check_writable(options.summary)
+    session = _Session(settings, keys, options)
     locks = () if settings.embedded else _locks(settings, keys)
     with StateDir(settings.state_path, locks=locks) as state:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _leave)
-        warm_engine()  # where the cache is cold, most of a minute: no event loop may stand still so long
+        _compile()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_Session(settings, keys, options).run(state))
+            return runner.run(session.run(state))
+
+
+def _compile() -> None:
+    """Where the cache is cold, this takes most of a minute: no event loop may stand still so long."""
+    patience = threading.Timer(2.0, _logger.info, ["compiling; the first start takes up to a minute"])
+    patience.daemon = True
+    patience.start()
+    warm_engine()
+    patience.cancel()
 
 
 def _check_writable(summary_path: Path | None) -> None:
@@ -277,93 +282,6 @@ def _settle_heap() -> None:
     gc.freeze()
 
 
-def cid_prefix(settings: Config) -> str:
-    """What every client order id of this daemon begins with: the program and its instance."""
-    return f"{PREFIX}{settings.venue.instance}-"
-
-
-def make_venue(settings: Config, keys: Keys, clock: Clock, rest_url: str, ws_url: str) -> CcxtVenue:
-    """The adapter for the configured venue."""
-    return CcxtVenue(
-        VenueSettings(
-            product=settings.venue.name,
-            symbols=tuple(market.symbol for market in settings.market),
-            key=keys.key.get_secret_value(),
-            secret=keys.secret.get_secret_value(),
-            rest_url=rest_url,
-            ws_url=ws_url,
-            sandbox=settings.mode == "testnet" and not rest_url,
-            cid_prefix=cid_prefix(settings),
-            timeout_s=settings.venue.timeout_s,
-            recv_window_ms=settings.venue.recv_window_ms,
-        ),
-        clock,
-    )
-
-
-def make_specs(
-    settings: Config,
-    instruments: Sequence[Instrument],
-    policies: Sequence[Policy],
-    capabilities: Capabilities,
-) -> list[MarketSpec]:
-    """What the engine is told of each market."""
-    return [
-        specs.market_spec(
-            market,
-            instrument,
-            policy,
-            can_amend=capabilities.amend,
-            can_replace=capabilities.replace,
-            heartbeat=capabilities.heartbeat,
-        )
-        for market, instrument, policy in zip(settings.market, instruments, policies, strict=True)
-    ]
-
-
-def build_engine(settings: Config, policies: Sequence[Policy], start: Start) -> Engine:
-    """An engine from its settings, the venue's facts and the journal: the same from the same."""
-    market_specs = make_specs(settings, start.instruments, policies, start.capabilities)
-    engine = Engine(market_specs, specs.account_limits(settings), start.identity)
-    engine.restore(start.restored)
-    if start.held:
-        engine.hold(start.held, start.held_ns)
-    return engine
-
-
-def load_policies(settings: Config) -> tuple[list[Policy], str]:
-    """One policy per market, and the hash of the model files in use."""
-    policies: list[Policy] = []
-    hashes = []
-    for market in settings.market:
-        if market.policy.model_file:
-            policy = model_file.load_policy(Path(market.policy.model_file))
-            hashes.append(policy.sha256)
-            policies.append(policy)
-        else:
-            policies.append(FixedPolicy(market.quoting.gamma, market.quoting.skew))
-    return policies, "+".join(sorted(set(hashes)))
-
-
-def check_sizes(market_specs: Sequence[MarketSpec]) -> None:
-    """Refuses sizes that the venue's filters or our own limits make impossible."""
-    for spec in market_specs:
-        instrument, quote = spec.instrument, spec.quote
-        lot = float(instrument.lot)
-        if not quote.size_in_quote and quote.order_size < lot * instrument.min_qty:
-            raise ConfigError(
-                f"quoting.order_size = {quote.order_size:g}: {instrument.symbol} takes at least "
-                f"{lot * instrument.min_qty:g} {instrument.base}"
-            )
-        if quote.size_in_quote and quote.order_size < float(instrument.min_notional):
-            raise ConfigError(
-                f"quoting.order_size = {quote.order_size:g} {instrument.quote}: {instrument.symbol} takes "
-                f"at least {instrument.min_notional} {instrument.quote} an order"
-            )
-        if quote.max_order < lot:
-            raise ConfigError(f"limits.max_order = {quote.max_order:g}: less than one lot of {lot:g}")
-
-
 async def warm(daemon: Daemon, m: int) -> None:
     """Feeds the estimators from the venue's history, where it has one; quoting does not wait for it."""
     try:
@@ -372,67 +290,3 @@ async def warm(daemon: Daemon, m: int) -> None:
         _logger.info("no history to warm up from", market=m, reason=str(error) or "time-out")
         return
     daemon.feed(History(daemon.clock.now_ns(), m, history.candles, history.trades))
-
-
-def cancel(path: Path, overrides: Sequence[str]) -> str:
-    """Cancels our orders without the daemon; returns what was done. Raises when it cannot be verified."""
-    settings = configuration.load(path, overrides)
-    if settings.embedded:
-        return "the embedded exchange ends with the daemon; nothing can rest"
-    return _cancel(settings)
-
-
-def cancel_after(session: bytes, folder: Path) -> str:
-    """Cancels what a dead daemon left, by the settings that it ran with. Raises as `cancel` does.
-
-    The configuration file may have been edited, and broken, since.
-    """
-    return _cancel(configuration.saved(session, folder))
-
-
-def _cancel(settings: Config) -> str:
-    async def go() -> bool:
-        venue = _reach(settings)
-        try:
-            await venue.connect()
-            return await venue.kill()
-        finally:
-            await venue.close()
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        if not runner.run(go()):
-            raise VenueError("zero open orders could not be verified; look at the venue's own page")
-    return "none of our orders is open"
-
-
-def doctor(path: Path, overrides: Sequence[str]) -> list[Finding]:
-    """What the venue says about clock, key, filters, fees, protection and foreign orders."""
-    settings = configuration.load(path, overrides)
-
-    async def go() -> list[Finding]:
-        async with contextlib.AsyncExitStack() as stack:
-            if settings.embedded:
-                child = await stack.enter_async_context(ExchangeChild(settings))
-                venue = make_venue(
-                    settings,
-                    configuration.keys(settings),
-                    Clock(speed=settings.demo.speed),
-                    child.rest_url,
-                    child.ws_url,
-                )
-            else:
-                venue = _reach(settings)
-            stack.push_async_callback(venue.close)
-            await venue.connect()
-            return await venue.doctor()
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(go())
-
-
-def _reach(settings: Config) -> CcxtVenue:
-    keys = configuration.keys(settings)
-    log.hide([keys.key.get_secret_value(), keys.secret.get_secret_value()])
-    log.configure(level=settings.log.level, style=settings.log.style)
-    clock = Clock(speed=settings.demo.speed)
-    return make_venue(settings, keys, clock, settings.venue.rest_url, settings.venue.ws_url)

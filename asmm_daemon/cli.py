@@ -91,9 +91,9 @@ def check(path: ConfigOption = config.DEFAULT_PATH, overrides: SetOption = None)
 @app.command()
 def doctor(path: ConfigOption = config.DEFAULT_PATH, overrides: SetOption = None) -> None:
     """Asks the venue about clock, permissions, filters, fees, protection and foreign orders."""
-    from asmm_daemon import app as composition
+    from asmm_daemon import errands
 
-    findings = composition.doctor(path, tuple(overrides or ()))
+    findings = errands.doctor(path, tuple(overrides or ()))
     for finding in findings:
         print(f"{finding.level:<4}  {finding.topic:<12}  {finding.text}")
     raise typer.Exit(1 if any(finding.level == "fail" for finding in findings) else 0)
@@ -135,12 +135,12 @@ def cancel(
     if after and session is None:
         print(f"{after}: the last daemon left none of our orders open")
         return
-    from asmm_daemon import app as composition
+    from asmm_daemon import errands
 
     if after and session:
-        print(composition.cancel_after(session, after))
+        print(errands.cancel_after(session, after))
     else:
-        print(composition.cancel(path, tuple(overrides or ())))
+        print(errands.cancel(path, tuple(overrides or ())))
 
 
 def _operate(action: str, path: Path, overrides: list[str] | None, reason: str) -> None:

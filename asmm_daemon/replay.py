@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from asmm_daemon.app import build_engine, load_policies
+from asmm_daemon.assembly import build_engine, load_policies
 from asmm_daemon.config import saved
 from asmm_daemon.events import Command
 from asmm_daemon.service.event_log import read_events, read_start

@@ -4,6 +4,7 @@ The columns are those of `events.ROW`. The key `asmm` of the file's metadata say
 grid they belong to, which source files they came from and what had to be repaired.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -103,12 +104,11 @@ class TapeWriter:
 def write_source(path: Path, source: Source) -> TapeMeta:
     """Converts a whole recording to one file and returns its metadata. Raises TapeError."""
     writer = TapeWriter(path, source.info, source.files)
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(writer.abandon)
         for tape in source:
             writer.write(tape.rows)
-    except BaseException:
-        writer.abandon()
-        raise
+        undo.pop_all()
     writer.close(source.quality.as_dict())
     return read_meta(path)
 

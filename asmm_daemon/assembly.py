@@ -1,0 +1,106 @@
+"""The parts that a session, an errand and a replay are put together from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from asmm_daemon.clock import Clock
+from asmm_daemon.config import Config, Keys
+from asmm_daemon.core.engine import Engine
+from asmm_daemon.core.policy import FixedPolicy, Policy
+from asmm_daemon.core.spec import MarketSpec
+from asmm_daemon.errors import ConfigError
+from asmm_daemon.learn import model_file
+from asmm_daemon.service import specs
+from asmm_daemon.service.event_log import Start
+from asmm_daemon.units import Instrument
+from asmm_daemon.venue.adapter import CcxtVenue
+from asmm_daemon.venue.protocol import Capabilities, VenueSettings
+
+PREFIX = "asmm"
+
+
+def cid_prefix(settings: Config) -> str:
+    """What every client order id of this daemon begins with: the program and its instance."""
+    return f"{PREFIX}{settings.venue.instance}-"
+
+
+def make_venue(settings: Config, keys: Keys, clock: Clock, rest_url: str, ws_url: str) -> CcxtVenue:
+    """The adapter for the configured venue."""
+    return CcxtVenue(
+        VenueSettings(
+            product=settings.venue.name,
+            symbols=tuple(market.symbol for market in settings.market),
+            key=keys.key.get_secret_value(),
+            secret=keys.secret.get_secret_value(),
+            rest_url=rest_url,
+            ws_url=ws_url,
+            sandbox=settings.mode == "testnet" and not rest_url,
+            cid_prefix=cid_prefix(settings),
+            timeout_s=settings.venue.timeout_s,
+            recv_window_ms=settings.venue.recv_window_ms,
+        ),
+        clock,
+    )
+
+
+def make_specs(
+    settings: Config,
+    instruments: Sequence[Instrument],
+    policies: Sequence[Policy],
+    capabilities: Capabilities,
+) -> list[MarketSpec]:
+    """What the engine is told of each market."""
+    return [
+        specs.market_spec(
+            market,
+            instrument,
+            policy,
+            can_amend=capabilities.amend,
+            can_replace=capabilities.replace,
+            heartbeat=capabilities.heartbeat,
+        )
+        for market, instrument, policy in zip(settings.market, instruments, policies, strict=True)
+    ]
+
+
+def build_engine(settings: Config, policies: Sequence[Policy], start: Start) -> Engine:
+    """An engine from its settings, the venue's facts and the journal: the same from the same."""
+    market_specs = make_specs(settings, start.instruments, policies, start.capabilities)
+    engine = Engine(market_specs, specs.account_limits(settings), start.identity)
+    engine.restore(start.restored)
+    if start.held:
+        engine.hold(start.held, start.held_ns)
+    return engine
+
+
+def load_policies(settings: Config) -> tuple[list[Policy], str]:
+    """One policy per market, and the hash of the model files in use."""
+    policies: list[Policy] = []
+    hashes = []
+    for market in settings.market:
+        if market.policy.model_file:
+            policy = model_file.load_policy(Path(market.policy.model_file))
+            hashes.append(policy.sha256)
+            policies.append(policy)
+        else:
+            policies.append(FixedPolicy(market.quoting.gamma, market.quoting.skew))
+    return policies, "+".join(sorted(set(hashes)))
+
+
+def check_sizes(market_specs: Sequence[MarketSpec]) -> None:
+    """Refuses sizes that the venue's filters or our own limits make impossible."""
+    for spec in market_specs:
+        instrument, quote = spec.instrument, spec.quote
+        lot = float(instrument.lot)
+        if not quote.size_in_quote and quote.order_size < lot * instrument.min_qty:
+            raise ConfigError(
+                f"quoting.order_size = {quote.order_size:g}: {instrument.symbol} takes at least "
+                f"{lot * instrument.min_qty:g} {instrument.base}"
+            )
+        if quote.size_in_quote and quote.order_size < float(instrument.min_notional):
+            raise ConfigError(
+                f"quoting.order_size = {quote.order_size:g} {instrument.quote}: {instrument.symbol} takes "
+                f"at least {instrument.min_notional} {instrument.quote} an order"
+            )
+        if quote.max_order < lot:
+            raise ConfigError(f"limits.max_order = {quote.max_order:g}: less than one lot of {lot:g}")
