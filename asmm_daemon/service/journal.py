@@ -39,6 +39,17 @@ create index if not exists by_kind on records(kind, seq);
 FILE_NAME = "journal.sqlite"
 _CACHE_KIB = 256
 """Pages kept in memory: the writer only appends, and a larger cache would fill for hours."""
+EXPLAINS_KEPT = 250_000
+"""Decisions' explanations kept on disk, about 200 MB; what rebuilds the state is kept for good."""
+PRUNE_EVERY = 1000
+"""Explanations written between two prunings; one removes at most twice as many, to stay short."""
+_PRUNE = """
+delete from records where seq in (
+    select seq from records where kind = :kind and seq <= (
+        select seq from records where kind = :kind order by seq desc limit 1 offset :kept
+    ) order by seq limit :most
+)
+"""
 
 
 @dataclass(slots=True)
@@ -64,7 +75,9 @@ class Journal:
         symbols: Sequence[str],
         config_sha256: str,
         model_sha256: str,
+        explains_kept: int = EXPLAINS_KEPT,
     ) -> None:
+        self._explains_kept, self._explains = explains_kept, 0
         self.path = folder / FILE_NAME
         self._queue: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self.failure: str | None = None
@@ -127,6 +140,7 @@ class Journal:
                 except queue.Empty:
                     break
             self._commit(batches)
+            self._prune(batches)
 
     def _commit(self, batches: Sequence[_Batch]) -> None:
         rows = [_row(self.epoch, record) for batch in batches for record in batch.records]
@@ -144,6 +158,16 @@ class Journal:
         for batch in batches:
             with contextlib.suppress(RuntimeError):  # the loop ended while the disk was slow
                 batch.loop.call_soon_threadsafe(_resolve, batch.done, failure)
+
+    def _prune(self, batches: Sequence[_Batch]) -> None:
+        """Now and then, once every writer has its answer, drops the oldest explanations."""
+        self._explains += sum(r.kind is RecordKind.EXPLAIN for batch in batches for r in batch.records)
+        if self._explains < PRUNE_EVERY:
+            return
+        self._explains = 0
+        values = {"kind": RecordKind.EXPLAIN.value, "kept": self._explains_kept, "most": 2 * PRUNE_EVERY}
+        with contextlib.suppress(sqlite3.Error), self._db:  # a disk that fails is told by the next write
+            self._db.execute(_PRUNE, values)
 
 
 def _resolve(done: asyncio.Future[None], failure: StateError | None) -> None:

@@ -1,16 +1,23 @@
 import asyncio
+import contextlib
 import sqlite3
 
 import pytest
 
 from asmm_daemon.core.records import Record, RecordKind
 from asmm_daemon.errors import StateError
-from asmm_daemon.service.journal import FILE_NAME, Journal, append, read
+from asmm_daemon.service.journal import FILE_NAME, PRUNE_EVERY, Journal, append, read
 
 
-def _open(folder):
+def _open(folder, **options):
     return Journal(
-        folder, mode="demo", venue="binance", symbols=["BTCUSDT"], config_sha256="c", model_sha256="m"
+        folder,
+        mode="demo",
+        venue="binance",
+        symbols=["BTCUSDT"],
+        config_sha256="c",
+        model_sha256="m",
+        **options,
     )
 
 
@@ -105,3 +112,20 @@ def test_an_offline_resume_is_noted(tmp_path):
     asyncio.run(session())
     append(tmp_path, Record(RecordKind.OPERATOR, 1, "", "resume", {"reason": "checked"}))
     assert [r.data["reason"] for r in read(tmp_path / FILE_NAME)] == ["checked"]
+
+
+def test_old_explanations_are_dropped_and_nothing_else(tmp_path):
+    """The journal of a long run stays bounded; what rebuilds the state is kept."""
+
+    async def session():
+        journal = _open(tmp_path, explains_kept=30)
+        await journal.write([_record(RecordKind.INTENT, "a-1", price=7)])
+        for first in range(0, 2 * PRUNE_EVERY, 100):
+            await journal.write([_record(RecordKind.EXPLAIN, str(k), n=k) for k in range(first, first + 100)])
+        await journal.close("signal")
+
+    asyncio.run(session())
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as db:
+        keys = [key for (key,) in db.execute("select key from records where kind = 'explain' order by seq")]
+    assert keys == [str(k) for k in range(2 * PRUNE_EVERY - 30, 2 * PRUNE_EVERY)]
+    assert [r.key for r in read(tmp_path / FILE_NAME)] == ["a-1"]
