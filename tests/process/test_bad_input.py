@@ -72,3 +72,9 @@ def test_model_of_another_feature_list(daemon, tmp_path):
 def test_read_only_state_folder(daemon, tmp_path):
     """A state folder that cannot be written is named."""
     _refused(daemon("state_dir=/proc/asmm"), 6, "/proc/asmm")
+
+
+def test_a_summary_without_a_folder(daemon, tmp_path):
+    """A summary that has nowhere to go is refused before the session, not lost after it."""
+    maker = daemon(arguments=["--summary", str(tmp_path / "none" / "summary.json")])
+    _refused(maker, 6, "--summary", "no such folder")
