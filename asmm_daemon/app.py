@@ -255,9 +255,9 @@ class _Session:
         check_sizes(after)
         daemon.engine.apply(after, specs.account_limits(fresh), daemon.clock.now_ns())
         self.settings = fresh
-        log.configure(level=fresh.log.level, style=fresh.log.style)
         daemon.health.config_sha256, daemon.health.model_sha256 = fresh.sha256(), model_sha256
         _logger.info("reloaded", changes={name: f"{old} -> {new}" for name, (old, new) in changes.items()})
+        log.configure(level=fresh.log.level, style=fresh.log.style)
 
 
 _FIXED = ("mode", "venue.", "demo.", "service.", "state_dir", "account.spot_equity")

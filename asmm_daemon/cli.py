@@ -95,7 +95,7 @@ def doctor(path: ConfigOption = config.DEFAULT_PATH, overrides: SetOption = None
 
     findings = errands.doctor(path, tuple(overrides or ()))
     for finding in findings:
-        print(f"{finding.level:<4}  {finding.topic:<12}  {finding.text}")
+        print(f"{finding.level:<4}  {finding.topic:<13}  {finding.text}")
     raise typer.Exit(1 if any(finding.level == "fail" for finding in findings) else 0)
 
 
@@ -109,8 +109,7 @@ def status(
     """Reads a running daemon."""
     from asmm_daemon.service import control
 
-    settings = config.load(path, tuple(overrides or ()))
-    data = control.status(settings.state_path)
+    data = control.status(config.state_path(path, tuple(overrides or ())))
     for line in control.render(data, as_json=as_json, explain=explain):
         print(line)
 
@@ -146,7 +145,7 @@ def cancel(
 def _operate(action: str, path: Path, overrides: list[str] | None, reason: str) -> None:
     from asmm_daemon.service import control
 
-    print(control.operate(config.load(path, tuple(overrides or ())).state_path, action, reason))
+    print(control.operate(config.state_path(path, tuple(overrides or ())), action, reason))
 
 
 ReasonOption = Annotated[str, typer.Option(help="Written into the journal.")]
@@ -159,7 +158,7 @@ def resume(
     """Ends a halt, or re-arms a side that the throttle took off."""
     from asmm_daemon.service import control
 
-    print(control.resume(config.load(path, tuple(overrides or ())).state_path, reason))
+    print(control.resume(config.state_path(path, tuple(overrides or ())), reason))
 
 
 @app.command()

@@ -158,6 +158,24 @@ class Keys(BaseModel):
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Config:
     """Reads, merges and validates. Raises ConfigError with every problem found."""
+    return _validated(_merged(path, overrides), path)
+
+
+def state_path(path: Path, overrides: Sequence[str] = ()) -> Path:
+    """Where the daemon of a configuration keeps its state, whatever else in the file is wrong.
+
+    So that a running daemon can be read and halted while its file is half edited. Raises ConfigError
+    when the file is no TOML, or the state folder itself cannot be told.
+    """
+    data = _merged(path, overrides)
+    told: dict[str, Any] = {name: data[name] for name in ("mode", "state_dir") if name in data}
+    venue = data.get("venue", {})
+    if isinstance(venue, dict) and "name" in venue:
+        told["venue"] = {"name": venue["name"]}
+    return _validated({**told, "account": {"capital": 1}, "market": [{"symbol": "ANY"}]}, path).state_path
+
+
+def _merged(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -168,7 +186,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
     for override in overrides:
         _override(data, override)
-    return _validated(data, path)
+    return data
 
 
 def saved(text: bytes, source: Path) -> Config:

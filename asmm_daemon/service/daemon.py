@@ -269,7 +269,8 @@ class Daemon:
         self.feed(Operator(self.clock.now_ns(), action, reason))  # type: ignore[arg-type]
         if action == "resume" and not self.engine.halted:
             self.state.clear_latch()
-        return f"{action}: {self.engine.view().state}"
+        view = self.engine.view()
+        return f"{action}: {view.state}" + (f" ({', '.join(view.causes)})" if view.causes else "")
 
     # the session -------------------------------------------------------------------------------
 

@@ -128,3 +128,15 @@ def test_a_credential_that_may_not_be_read_is_named(tmp_path):
     settings = config.load(SHIPPED, ("mode=live",))
     with pytest.raises(ConfigError, match=r"ASMM_API_KEY cannot be read"):
         config.keys(settings, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+
+
+def test_the_state_folder_is_found_in_a_broken_file(tmp_path):
+    """A running daemon can be read and halted while its file is half edited."""
+    path = _write(tmp_path, 'mode = "paper"\nstate_dir = "/x/y"\n[quoting]\ngamma = -1\nnonsense = 2\n')
+    with pytest.raises(ConfigError):
+        config.load(path)
+    assert config.state_path(path) == Path("/x/y")
+    good = _write(tmp_path, '[venue]\nname = "bybit-spot"\n' + MINIMAL)
+    assert config.state_path(good) == config.load(good).state_path
+    with pytest.raises(ConfigError, match="mode"):
+        config.state_path(_write(tmp_path, 'mode = "real"\n' + MINIMAL))
