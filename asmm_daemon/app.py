@@ -26,7 +26,7 @@ from asmm_daemon.config import Config, Keys
 from asmm_daemon.core.spec import Identity
 from asmm_daemon.errors import ConfigError, StateError, VenueError
 from asmm_daemon.events import Event, History
-from asmm_daemon.service import http, specs, summary
+from asmm_daemon.service import edge, http, specs, summary
 from asmm_daemon.service.daemon import Daemon, Outcome
 from asmm_daemon.service.event_log import EventLog, Start
 from asmm_daemon.service.exchange_child import ExchangeChild
@@ -151,6 +151,7 @@ class _Session:
         await venue.connect()
         policies, model_sha256 = load_policies(settings)
         check_sizes(make_specs(settings, venue.instruments, policies, venue.capabilities))
+        edge.refuse_losing(settings, venue.instruments)
         health = Health(settings.sha256(), model_sha256)
         journal = Journal(
             state.path,
@@ -253,6 +254,7 @@ class _Session:
         instruments = [spec.instrument for spec in daemon.engine.specs]
         after = make_specs(fresh, instruments, policies, daemon.venue.capabilities)
         check_sizes(after)
+        edge.refuse_losing(fresh, instruments)
         daemon.engine.apply(after, specs.account_limits(fresh), daemon.clock.now_ns())
         self.settings = fresh
         daemon.health.config_sha256, daemon.health.model_sha256 = fresh.sha256(), model_sha256

@@ -13,6 +13,7 @@ from asmm_daemon.assembly import make_venue
 from asmm_daemon.clock import Clock
 from asmm_daemon.config import Config
 from asmm_daemon.errors import VenueError
+from asmm_daemon.service import edge
 from asmm_daemon.service.exchange_child import ExchangeChild
 from asmm_daemon.venue.adapter import CcxtVenue
 from asmm_daemon.venue.protocol import Finding
@@ -50,7 +51,7 @@ def _cancel(settings: Config) -> str:
 
 
 def doctor(path: Path, overrides: Sequence[str]) -> list[Finding]:
-    """What the venue says about clock, key, filters, fees, protection and foreign orders."""
+    """What the venue says about clock, key, filters, fees, protection, foreign orders; the expected edge."""
     settings = configuration.load(path, overrides)
 
     async def go() -> list[Finding]:
@@ -68,10 +69,22 @@ def doctor(path: Path, overrides: Sequence[str]) -> list[Finding]:
                 venue = _reach(settings)
             stack.push_async_callback(venue.close)
             await venue.connect()
-            return await venue.doctor()
+            return [*await venue.doctor(), *_edges(settings, venue)]
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(go())
+
+
+def _edges(settings: Config, venue: CcxtVenue) -> list[Finding]:
+    return [
+        Finding(
+            "ok" if found.bps >= 0 else "warn",
+            found.symbol,
+            f"expected edge {found.bps:.2f} bps a fill after the maker fee, before adverse selection "
+            f"(σ and κ {found.sample.source})",
+        )
+        for found in edge.expected(settings, venue.instruments)
+    ]
 
 
 def _reach(settings: Config) -> CcxtVenue:

@@ -125,6 +125,7 @@ def market_view(account: Account, desk: Desk, shared: dict[str, float], t_ns: in
         gamma=float(chosen["gamma"]),
         skew=float(chosen["skew"]),
         half_spread=float(chosen["half_spread"]),
+        edge_bps=_edge_bps(desk),
         reservation=float(chosen["reservation"]),
         inventory=ledger.qty,
         inventory_target=desk.target,
@@ -155,6 +156,12 @@ def market_view(account: Account, desk: Desk, shared: dict[str, float], t_ns: in
         },
         explain=desk.explains[-1] if desk.explains else None,
     )
+
+
+def _edge_bps(desk: Desk) -> float:
+    chosen = desk.decision[0]
+    price, half = float(chosen["m"]), float(chosen["half_spread"])
+    return (half / price - float(desk.spec.instrument.maker)) * 1e4 if price > 0 else float("nan")
 
 
 def _missing(account: Account, desk: Desk) -> tuple[str, ...]:

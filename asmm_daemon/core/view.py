@@ -71,6 +71,8 @@ class MarketView:
     gamma: float
     skew: float
     half_spread: float
+    edge_bps: float
+    """What a fill at the last decision's half-spread earns after the maker fee, before adverse selection."""
     reservation: float
     inventory: Decimal
     inventory_target: Decimal

@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
-from math import isfinite
 
 import orjson
 
 from asmm_daemon.config import Config, Market
 from asmm_daemon.core.params import to_record
 from asmm_daemon.core.tables import GAMMAS, QuoteTable, quote_table
-from asmm_daemon.service.journal import last_decision
+from asmm_daemon.service.sample import Sample, sample_of
 from asmm_daemon.service.specs import quote_params
 from asmm_daemon.units import Instrument, Lots
 
@@ -19,19 +17,6 @@ _COMMON = re.compile(r"^market\.\d+\.(?=quoting\.|limits\.|policy\.)")
 """What a market's setting bears before the name of the section that it overrides."""
 SMALLEST_ORDER = 5
 """Quote currency; the spot venues take no order below it, derivatives ask for as much or more."""
-ASSUMED_PRICE = {"BTC": 90_000.0, "ETH": 3_000.0}
-ASSUMED_SIGMA, ASSUMED_REACH = 3.3e-5, 5e-5
-"""σ per √s and 1/κ, as shares of the price, as measured on BTC perpetuals."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """The market that the table is worked out for."""
-
-    price: float
-    sigma: float
-    kappa: float
-    source: str
 
 
 def report(settings: Config, given: Sample | None = None) -> Iterator[str]:
@@ -44,7 +29,7 @@ def report(settings: Config, given: Sample | None = None) -> Iterator[str]:
             yield f"  {name} = {orjson.dumps(value).decode()}"
     yield f"config sha256 {settings.sha256()}"
     for market in settings.market:
-        sample = given or _journaled(settings, market.symbol) or _assumed(market.symbol)
+        sample = given or sample_of(settings, market.symbol)
         yield from _market(settings, market, sample)
 
 
@@ -59,24 +44,6 @@ def _flat(prefix: str, value: object) -> Iterator[tuple[str, object]]:
             yield from _flat(f"{prefix}.{index}", item)
     else:
         yield prefix, value
-
-
-def _journaled(settings: Config, symbol: str) -> Sample | None:
-    decision = last_decision(settings.state_path, symbol)
-    if decision is None:
-        return None
-    found = [decision.get(name) for name in ("m", "sigma", "kappa")]
-    if not all(isinstance(value, (int, float)) and isfinite(value) and value > 0 for value in found):
-        return None
-    price, sigma, kappa = (float(str(value)) for value in found)
-    return Sample(price, sigma, kappa, "the journal's last decision")
-
-
-def _assumed(symbol: str) -> Sample:
-    price = next((value for base, value in ASSUMED_PRICE.items() if symbol.startswith(base)), 1.0)
-    return Sample(
-        price, ASSUMED_SIGMA * price, 1 / (ASSUMED_REACH * price), "assumed; the journal has none yet"
-    )
 
 
 def _market(settings: Config, market: Market, sample: Sample) -> Iterator[str]:

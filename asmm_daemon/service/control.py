@@ -100,7 +100,8 @@ def _market(market: dict[str, Any]) -> Iterator[str]:
         f"{market['symbol']}: {market['state']}  market {market['bid'] or '-'} / {market['ask'] or '-'}  "
         f"inventory {market['inventory']} of {market['inventory_limit']}  "
         f"PnL net {short(market['pnl_net'])}  "
-        f"fills {market['counts']['fills_buy']}/{market['counts']['fills_sell']}"
+        + (f"edge {market['edge_bps']:.2f} bps  " if market["edge_bps"] is not None else "")
+        + f"fills {market['counts']['fills_buy']}/{market['counts']['fills_sell']}"
     )
     for order in market["orders"]:
         side = "bid" if order["side"] > 0 else "ask"
