@@ -116,6 +116,7 @@ class Bookkeeper:
         lots = int((event.qty / desk.spec.instrument.lot).to_integral_value())
         desk.table.executed(event.cid, event.oid, lots, event.t_ns)
         desk.reconciliation.booked_ns = event.t_ns
+        desk.markouts.add(event)
         desk.tally.inventory_abs_max = max(desk.tally.inventory_abs_max, abs(desk.ledger.qty))
         limits = desk.spec.limits
         name = event.cid or event.oid

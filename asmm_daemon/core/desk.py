@@ -14,6 +14,7 @@ from asmm_daemon.core.inventory import new_inventory
 from asmm_daemon.core.inventory import target as target_of
 from asmm_daemon.core.ledger import Ledger
 from asmm_daemon.core.market import new_market, set_own
+from asmm_daemon.core.markout import Markouts
 from asmm_daemon.core.order_state import OrderState
 from asmm_daemon.core.orders import OrderTable
 from asmm_daemon.core.oversight import Board, Machine, State, Switch
@@ -120,6 +121,7 @@ class Desk:
         self.flash = FlashWatch()
         self.book = BookWatch()
         self.repeat = RepeatWatch()
+        self.markouts = Markouts()
         self.balance_off: dict[Side, str] = {}
         self.reconciliation = Reconciliation()
         self.backoffs: dict[tuple[int, int], Backoff] = {}

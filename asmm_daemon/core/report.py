@@ -126,6 +126,7 @@ def market_view(account: Account, desk: Desk, shared: dict[str, float], t_ns: in
         skew=float(chosen["skew"]),
         half_spread=float(chosen["half_spread"]),
         edge_bps=_edge_bps(desk),
+        markout_60s_bps=desk.markouts.mean_bps,
         reservation=float(chosen["reservation"]),
         inventory=ledger.qty,
         inventory_target=desk.target,

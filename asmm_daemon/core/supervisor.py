@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from math import nan
 
 from asmm_daemon.core.account import Account
 from asmm_daemon.core.channels import Channels
@@ -54,6 +55,7 @@ class Supervisor:
         """One beat for one market."""
         now = self.outbox.t_ns
         self._watch_book(desk, now)
+        desk.markouts.measure(now, desk.mid_ticks * float(desk.spec.instrument.tick) if desk.valid else nan)
         self._watch_channels(desk, now)
         if desk.warm:
             desk.board.clear(Switch.WARMING)

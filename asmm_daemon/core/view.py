@@ -73,6 +73,8 @@ class MarketView:
     half_spread: float
     edge_bps: float
     """What a fill at the last decision's half-spread earns after the maker fee, before adverse selection."""
+    markout_60s_bps: float
+    """What the session's fills had earned a minute later, before fees."""
     reservation: float
     inventory: Decimal
     inventory_target: Decimal

@@ -100,8 +100,9 @@ def _market(market: dict[str, Any]) -> Iterator[str]:
         f"{market['symbol']}: {market['state']}  market {market['bid'] or '-'} / {market['ask'] or '-'}  "
         f"inventory {market['inventory']} of {market['inventory_limit']}  "
         f"PnL net {short(market['pnl_net'])}  "
-        + (f"edge {market['edge_bps']:.2f} bps  " if market["edge_bps"] is not None else "")
-        + f"fills {market['counts']['fills_buy']}/{market['counts']['fills_sell']}"
+        f"fills {market['counts']['fills_buy']}/{market['counts']['fills_sell']}"
+        + _bps("edge", market["edge_bps"])
+        + _bps("60 s mark-out", market["markout_60s_bps"])
     )
     for order in market["orders"]:
         side = "bid" if order["side"] > 0 else "ask"
@@ -110,6 +111,10 @@ def _market(market: dict[str, Any]) -> Iterator[str]:
         yield f"  quotes nothing: {', '.join(market['missing'])}"
     for side, reason in market["sides_off"].items():
         yield f"  {side} off: {reason}"
+
+
+def _bps(name: str, value: float | None) -> str:
+    return "" if value is None else f"  {name} {value:.2f} bps"
 
 
 def _explain(market: dict[str, Any], now_ns: int) -> Iterator[str]:
