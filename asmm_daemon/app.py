@@ -28,7 +28,7 @@ from asmm_daemon.errors import ConfigError, StateError, VenueError
 from asmm_daemon.events import Event, History
 from asmm_daemon.service import edge, http, specs, summary
 from asmm_daemon.service.daemon import Daemon, Outcome
-from asmm_daemon.service.event_log import EventLog, Start
+from asmm_daemon.service.event_log import EventLog, Reloaded, Start
 from asmm_daemon.service.exchange_child import ExchangeChild
 from asmm_daemon.service.health import Health
 from asmm_daemon.service.journal import Journal
@@ -255,7 +255,10 @@ class _Session:
         after = make_specs(fresh, instruments, policies, daemon.venue.capabilities)
         check_sizes(after)
         edge.refuse_losing(fresh, instruments)
-        daemon.engine.apply(after, specs.account_limits(fresh), daemon.clock.now_ns())
+        now_ns = daemon.clock.now_ns()
+        daemon.engine.apply(after, specs.account_limits(fresh), now_ns)
+        if daemon.event_log is not None:
+            daemon.event_log.reloaded(Reloaded(now_ns, orjson.dumps(fresh.public()).decode()))
         self.settings = fresh
         daemon.health.config_sha256, daemon.health.model_sha256 = fresh.sha256(), model_sha256
         _logger.info("reloaded", changes={name: f"{old} -> {new}" for name, (old, new) in changes.items()})

@@ -158,7 +158,19 @@ class Keys(BaseModel):
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Config:
     """Reads, merges and validates. Raises ConfigError with every problem found."""
+    _check_environment(os.environ)
     return _validated(_merged(path, overrides), path)
+
+
+def _check_environment(names: Iterable[str]) -> None:
+    """Refuses variables that are meant for us and name no section: they would be ignored in silence."""
+    known = {name.upper() for name in Config.model_fields}
+    for name in names:
+        section = name.removeprefix("ASMM_").partition("__")[0]
+        if name.startswith("ASMM_") and "__" in name and section.upper() not in known:
+            close = difflib.get_close_matches(section.upper(), known, n=1)
+            hint = f"; did you mean ASMM_{close[0]}__…?" if close else ""
+            raise ConfigError(f"environment variable {name}: no section {section.lower()}{hint}")
 
 
 def state_path(path: Path, overrides: Sequence[str] = ()) -> Path:

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from asmm_daemon.assembly import build_engine, load_policies
+from asmm_daemon.assembly import build_engine, load_policies, make_specs
 from asmm_daemon.config import saved
+from asmm_daemon.core.engine import Engine
 from asmm_daemon.events import Command
-from asmm_daemon.service.event_log import read_events, read_start
+from asmm_daemon.service import specs
+from asmm_daemon.service.event_log import Reloaded, Start, read_events, read_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,23 @@ def replay(path: Path) -> Replay:
     policies, _ = load_policies(settings)
     engine = build_engine(settings, policies, start)
     number = commands = 0
-    for number, (event, expected) in enumerate(read_events(path), 1):
+    for item in read_events(path):
+        if isinstance(item, Reloaded):
+            _apply(engine, item, start, path)
+            continue
+        number += 1
+        event, expected = item
         made: list[Command] = engine.step(event)
         engine.drain_records()
         if made != expected:
             return Replay(number, commands, f"event {number} ({event!r:.200}): {made} instead of {expected}")
         commands += len(made)
     return Replay(number, commands, None)
+
+
+def _apply(engine: Engine, reload: Reloaded, start: Start, path: Path) -> None:
+    settings = saved(reload.config.encode(), path)
+    policies, _ = load_policies(settings)
+    after = make_specs(settings, start.instruments, policies, start.capabilities)
+    engine.apply(after, specs.account_limits(settings), reload.t_ns)
+    engine.drain_records()

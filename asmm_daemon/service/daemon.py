@@ -71,7 +71,7 @@ class Daemon:
         self.engine, self.venue, self.journal, self.state = engine, venue, journal, state
         self.clock, self.health, self.metrics, self.notifier = clock, health, metrics, notifier
         self._cycle_s, self._shutdown_s, self._reload = cycle_s, shutdown_s, reload
-        self._event_log = event_log
+        self.event_log = event_log
         self.stop = asyncio.Event()
         self._drained = asyncio.Event()
         self._exit = "signal"
@@ -118,8 +118,8 @@ class Daemon:
 
     def _feed(self, event: Event) -> None:
         commands = self.engine.step(event)
-        if self._event_log is not None:
-            self._event_log.write(event, commands)
+        if self.event_log is not None:
+            self.event_log.write(event, commands)
         self._flush(commands)
 
     def _flush(self, commands: list[Command] | None = None) -> None:

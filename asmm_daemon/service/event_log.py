@@ -42,6 +42,14 @@ class Start:
     held_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """A new configuration (JSON), swapped in between two events."""
+
+    t_ns: int
+    config: str
+
+
 class EventLog:
     """Appends to a new file; a context that closes it. Raises StateError when it cannot be made."""
 
@@ -59,6 +67,10 @@ class EventLog:
         """One line: the event and what the engine answered."""
         line = {"event": _encode(event), "commands": [_encode(command) for command in commands]}
         self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+    def reloaded(self, reload: Reloaded) -> None:
+        """One line: what is in force from here on."""
+        self._file.write(orjson.dumps({"reload": _encode(reload)}, option=orjson.OPT_APPEND_NEWLINE))
 
     def close(self) -> None:
         """Flushes and closes the file."""
@@ -81,8 +93,12 @@ def read_start(path: Path) -> Start:
     return start
 
 
-def read_events(path: Path) -> Iterator[tuple[Event, list[Command]]]:
-    """The events and commands of a log. Raises TapeError with the line of what cannot be read."""
+def read_events(path: Path) -> Iterator[tuple[Event, list[Command]] | Reloaded]:
+    """The events with their commands, and the reloads, of a log in their order.
+
+    Raises:
+        TapeError: a line cannot be read; the message names it.
+    """
     for item in _lines(path):
         if not isinstance(item, Start):
             yield item
@@ -99,6 +115,8 @@ def _lines(path: Path) -> Iterator[Any]:
                 data = orjson.loads(line)
                 if "start" in data:
                     yield _decode(data["start"])
+                elif "reload" in data:
+                    yield _decode(data["reload"])
                 else:
                     yield _decode(data["event"]), [_decode(command) for command in data["commands"]]
             except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
@@ -145,5 +163,5 @@ def _decode(value: Any) -> Any:
 
 
 _OTHERS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (Start, Instrument, Capabilities, Identity, Record)
+    kind.__name__: kind for kind in (Start, Reloaded, Instrument, Capabilities, Identity, Record)
 }

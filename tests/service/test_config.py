@@ -140,3 +140,12 @@ def test_the_state_folder_is_found_in_a_broken_file(tmp_path):
     assert config.state_path(good) == config.load(good).state_path
     with pytest.raises(ConfigError, match="mode"):
         config.state_path(_write(tmp_path, 'mode = "real"\n' + MINIMAL))
+
+
+def test_a_misspelt_section_in_the_environment_is_refused(tmp_path, monkeypatch):
+    """A variable that names no section is an error, not ignored."""
+    monkeypatch.setenv("ASMM_QUOTNG__GAMMA", "3")
+    with pytest.raises(
+        ConfigError, match="ASMM_QUOTNG__GAMMA: no section quotng; did you mean ASMM_QUOTING__"
+    ):
+        config.load(_write(tmp_path, MINIMAL))
