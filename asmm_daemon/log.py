@@ -88,6 +88,6 @@ def configure(*, level: str = "info", style: str = "auto", stream: TextIO | None
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:
-    """A logger that names its room."""
-    logger: structlog.stdlib.BoundLogger = structlog.get_logger(room=name)
+    """A logger that names the part that speaks."""
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(part=name)
     return logger

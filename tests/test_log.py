@@ -30,7 +30,7 @@ def test_a_secret_never_reaches_a_line():
     text = stream.getvalue()
     assert CANARY not in text
     assert text.count("[redacted]") >= 5
-    assert orjson.loads(text.splitlines()[0])["room"] == "test"
+    assert orjson.loads(text.splitlines()[0])["part"] == "test"
 
 
 def test_without_hiding_the_secret_would_be_written():

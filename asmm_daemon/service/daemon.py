@@ -143,7 +143,9 @@ class Daemon:
             self._differences.append(f"{record.symbol} {record.key}: {dict(record.data)}")
             _logger.warning("the ledger differs", symbol=record.symbol, key=record.key, **record.data)
         elif record.kind in (RecordKind.TRANSITION, RecordKind.OPERATOR):
-            _logger.info(record.kind.value, symbol=record.symbol, key=record.key, **record.data)
+            named = {"symbol": record.symbol, "key": record.key}
+            shown = {name: text for name, text in named.items() if text}
+            _logger.info(record.kind.value, **shown, **record.data)
 
     def _latch(self, record: Record) -> None:
         _logger.warning("latch", switch=record.key, symbol=record.symbol, **record.data)

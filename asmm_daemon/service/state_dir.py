@@ -124,8 +124,10 @@ def unfinished_session(folder: Path) -> bytes | None:
     """The settings of a session that did not end with zero open orders verified, if there is one.
 
     Raises:
-        StateError: there may be one, but it cannot be read.
+        StateError: there may be one, but it cannot be read, or there is no such folder.
     """
+    if not folder.is_dir():
+        raise StateError(f"{folder}: no such state folder")
     try:
         return (folder / _SESSION).read_bytes()
     except FileNotFoundError:

@@ -63,3 +63,9 @@ def test_a_path_that_is_a_file_is_explained(tmp_path):
     (tmp_path / "x").write_text("")
     with pytest.raises(StateError, match="cannot be used"):
         StateDir(tmp_path / "x")
+
+
+def test_a_state_folder_that_is_not_there_is_said(tmp_path):
+    """A mistyped folder is no proof that nothing is open."""
+    with pytest.raises(StateError, match="no such state folder"):
+        unfinished_session(tmp_path / "none")
