@@ -128,7 +128,7 @@ class _Session:
                 _logger.info("stopped before trading began")
                 return 0
             daemon, engine_clock = building.result()
-            return await self._trade(daemon, engine_clock, stack)
+            return await self._trade(daemon, engine_clock)
 
     def _interrupt(self) -> None:
         self.interrupted.set()
@@ -210,18 +210,16 @@ class _Session:
         self._exit_reason = exit_reason
         return daemon, clock
 
-    async def _trade(self, daemon: Daemon, clock: Clock, stack: contextlib.AsyncExitStack) -> int:
+    async def _trade(self, daemon: Daemon, clock: Clock) -> int:
         self.daemon = daemon
         start_wall, start_venue = wall_ns(), clock.now_ns()
-        if sys.stdout.isatty():
-            screen = Screen(daemon.health)
-            await stack.enter_async_context(screen)
         if self.interrupted.is_set():
             daemon.request_stop("signal")
         _settle_heap()
         if not self.settings.embedded:
             daemon.state.begin_session(orjson.dumps(self.settings.public()))
-        outcome = await daemon.run(run_for_s=self.options.run_for_s)
+        async with Screen(daemon.health) if sys.stdout.isatty() else contextlib.nullcontext():
+            outcome = await daemon.run(run_for_s=self.options.run_for_s)
         if outcome.verified_zero_open:
             daemon.state.end_session()
         self._exit_reason[0] = outcome.exit

@@ -40,7 +40,7 @@ _logger: structlog.stdlib.BoundLogger = log.get("daemon")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a session ended: `exit` is signal, for, halt or error."""
+    """How a session ended: `exit` is signal, for or error."""
 
     exit: str
     error: str
@@ -333,10 +333,7 @@ class Daemon:
             error = "; ".join(
                 filter(None, [error, "zero open orders could not be verified: check the venue"])
             )
-        exit_reason = (
-            "error" if error else "halt" if self.engine.halted and self._exit == "halt" else self._exit
-        )
-        return Outcome(exit_reason, error, zero, reconciled)
+        return Outcome("error" if error else self._exit, error, zero, reconciled)
 
     async def _kill_until(self, deadline: float) -> bool:
         loop = asyncio.get_running_loop()
