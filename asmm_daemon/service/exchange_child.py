@@ -11,13 +11,22 @@ from typing import Any, Self
 import orjson
 
 from asmm_daemon.config import Config
-from asmm_daemon.errors import VenueError
+from asmm_daemon.errors import ConfigError, StateError, TapeError, VenueError
 
 _START_S = 60.0
+_FAULTS: dict[int | None, type[ConfigError | TapeError | StateError]] = {
+    kind.exit_code: kind for kind in (ConfigError, TapeError, StateError)
+}
+"""Whose fault it is that it did not start, by its exit code; any other is the venue's."""
 
 
 class ExchangeChild:
-    """An async context: the exchange runs inside it. Raises VenueError when it does not come up."""
+    """An async context: the exchange runs inside it.
+
+    Raises:
+        ConfigError, TapeError, StateError: it did not come up for a feed, a recording or a file of its own.
+        VenueError: it did not come up.
+    """
 
     def __init__(self, settings: Config) -> None:
         self._settings = settings
@@ -66,8 +75,10 @@ class ExchangeChild:
             line = await asyncio.wait_for(self._process.stdout.readline(), _START_S)
             self.ready = orjson.loads(line)
         except (TimeoutError, orjson.JSONDecodeError):
+            process = self._process
             await self.__aexit__()
-            raise VenueError("the embedded exchange did not start; its own message stands above") from None
+            kind = _FAULTS.get(process.returncode, VenueError)
+            raise kind("the embedded exchange did not start; its own message stands above") from None
         except asyncio.CancelledError:
             await self.__aexit__()
             raise

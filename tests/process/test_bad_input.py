@@ -53,7 +53,7 @@ def test_corrupt_recording(daemon, tmp_path):
     path = tmp_path / "nexousdt_20240101.dat.gz"
     whole = gzip.compress(b'1721749182850494 {"lastUpdateId": 1, "bids": [["1.2', 9)
     path.write_bytes(whole[:-6])
-    _refused(daemon(f"demo.feed=replay:{path}", "market.0.symbol=NEXOUSDT"), 5, path.name)
+    _refused(daemon(f"demo.feed=replay:{path}", "market.0.symbol=NEXOUSDT"), 3, path.name)
 
 
 def test_port_in_use(daemon, unused_port):
