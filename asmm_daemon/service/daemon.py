@@ -74,6 +74,8 @@ class Daemon:
         self.event_log = event_log
         self.stop = asyncio.Event()
         self._drained = asyncio.Event()
+        self._sealed = False
+        """Whether zero open orders is being verified: nothing new may leave any more."""
         self._exit = "signal"
         self._outbox: list[tuple[list[Record], list[Command]]] = []
         self._wake = asyncio.Event()
@@ -172,7 +174,7 @@ class Daemon:
             batch, self._outbox = self._outbox, []
             await self.journal.write([record for records, _ in batch for record in records])
             for _, commands in batch:
-                for command in commands:
+                for command in () if self._sealed else commands:
                     self._send(command)
 
     def _on_engine_failure(self, error: BaseException) -> None:
@@ -326,6 +328,7 @@ class Daemon:
         while self.engine.open_orders and loop.time() < deadline - self._shutdown_s / 2:
             await asyncio.sleep(0.02)
             self.feed(WatchTick(self.clock.now_ns()))
+        self._sealed = True
         zero = await self._kill_until(deadline)
         reconciled = await self._last_reconciliation() if zero else False
         error = self.health.failure
