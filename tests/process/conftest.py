@@ -26,8 +26,9 @@ def exchange(tmp_path):
 
 
 @pytest.fixture
-def daemon(tmp_path):
-    """Starts daemons; whatever is left is killed with the test."""
+def daemon(tmp_path, monkeypatch):
+    """Starts daemons; whatever is left is killed with the test. The test's locks are its own."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     started = []
 
     def start(*settings, folder=tmp_path, **options):

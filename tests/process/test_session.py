@@ -27,7 +27,7 @@ def _judge(venue, journal):
 @pytest.mark.parametrize("product", ["binance", "binanceusdm", "bybit-spot", "bybit-linear"])
 def test_a_session_quotes_fills_and_ends_clean(product, exchange, daemon):
     """On every product both sides rest; SIGTERM leaves zero open orders and a ledger that is the account."""
-    venue = exchange(product, "--speed", "10")
+    venue = exchange(product, "--speed", "10", "--maker", "0")
     maker = daemon(*at(venue))
     maker.wait_until_quoting()
     wait_for(lambda: any(line["ev"] == "fill" for line in venue.lines()), 60)
