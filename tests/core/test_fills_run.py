@@ -1,6 +1,7 @@
 """The backtest's loop against the exchange's event by event use, and against hftbacktest."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ def bench():
     path = Path(__file__).resolve().parents[2] / "scripts" / "bench_kernel.py"
     spec = importlib.util.spec_from_file_location("bench_kernel", path)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # a cached kernel looks its module up by name
     spec.loader.exec_module(module)
     return module
 

@@ -108,23 +108,24 @@ class Bundle:
 
 
 class Stage:
-    """Runs all sessions side by side, each in a thread."""
+    """Runs the sessions of one speed side by side, each in a thread: first the judged times, alone."""
 
     def __init__(self, folder):
         self._folder = folder
         self._sessions = []
         self._bundle = Bundle({}, {})
-        self._started = threading.Barrier(2 * len(PRODUCTS))
+        self._started = threading.Barrier(len(PRODUCTS))
 
     def run(self):
         """Runs them to their end."""
-        parts = [(p, script, speed) for script, speed in ((_quick, 1), (_long, LONG_SPEED)) for p in PRODUCTS]
-        threads = [threading.Thread(target=self._session, args=part) for part in parts]
         try:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            for script, speed in ((_quick, 1), (_long, LONG_SPEED)):
+                self._started = threading.Barrier(len(PRODUCTS))
+                threads = [threading.Thread(target=self._session, args=(p, script, speed)) for p in PRODUCTS]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
         finally:
             for session in self._sessions:
                 session.close()

@@ -136,12 +136,11 @@ class Session:
         return self.makers[-1]
 
     def start(self, *arguments):
-        """Starts a daemon and waits until the venue has both its sides."""
+        """Starts a daemon and waits until it quotes both sides: what a dead one left does not count."""
         folder = self.folder / "daemon"
         folder.mkdir(exist_ok=True)
         self.makers.append(Daemon(folder, *self.settings, arguments=arguments, env=self.env))
-        since_ns = self.now_ns()
-        self.wait_both(since_ns)
+        self.maker.wait_until_quoting()
 
     def wait_both(self, since_ns, seconds=60.0):
         """When both sides rest, from a venue time on; fails with the daemon's words."""
