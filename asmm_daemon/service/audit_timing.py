@@ -71,6 +71,10 @@ def audit_timing(lines: Iterable[Line], allowed: Allowed) -> list[Violation]:
     return found
 
 
+_TOLD_BY_REST = ("/depth", "/orderbook", "/bookTicker", "/tickers")
+"""Requests whose answer tells a client the best prices of that moment."""
+
+
 @dataclass(slots=True)
 class _Told:
     """One market's best as the venue has it and as it was told."""
@@ -129,10 +133,12 @@ class _KnownBook:
                 self.left = set(resting)
         elif kind == "sub" and any(part in line["name"] for part in _DEPTH):
             self._fresh()
-        elif kind == "request" and line["path"].endswith("/depth"):
+        elif kind == "request" and line["path"].endswith(_TOLD_BY_REST):
             self.asked[line["req"]] = line["path"]
         elif kind == "response" and self.asked.pop(line["req"], "") and _answered(line):
             self._fresh()
+            for told in self.books.values():
+                told.told, told.untold_ns = told.best, None
         return self._judge(t_ns, {sym for oid, sym in resting.items() if oid not in self.left})
 
     def _fresh(self) -> None:
