@@ -14,10 +14,9 @@ from asmm_daemon.core.records import Record, RecordKind
 from asmm_daemon.errors import StateError
 from asmm_daemon.service.journal import append
 from asmm_daemon.service.plain import short
-from asmm_daemon.service.state_dir import StateDir
+from asmm_daemon.service.state_dir import CONTROL_SOCKET, StateDir
 from asmm_daemon.units import NS_PER_S
 
-_SOCKET = "control.sock"
 _CODES = frozenset({"missing", "clamps", "model", "mode", "levels"})
 """Numbers of a decision that stand for words, and say nothing to a person."""
 
@@ -34,14 +33,14 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def _ask(folder: Path, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    connection = _UnixConnection(folder / _SOCKET)
+    connection = _UnixConnection(folder / CONTROL_SOCKET)
     try:
         connection.request(method, path, orjson.dumps(body or {}))
         reply = connection.getresponse()
         data = orjson.loads(reply.read())
     except OSError as error:
         raise StateError(
-            f"no daemon answers at {folder / _SOCKET} ({error.strerror or error}); "
+            f"no daemon answers at {folder / CONTROL_SOCKET} ({error.strerror or error}); "
             "is it running with this configuration?"
         ) from None
     finally:

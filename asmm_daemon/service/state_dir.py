@@ -14,6 +14,7 @@ import orjson
 from asmm_daemon.clock import wall_ns
 from asmm_daemon.errors import StateError
 
+CONTROL_SOCKET = "control.sock"
 _LATCH = "halted.json"
 _SESSION = "session.json"
 _LOCK = "lock"
@@ -60,7 +61,7 @@ class StateDir:
     @property
     def control_socket(self) -> Path:
         """Where a running daemon answers `status` and `resume`."""
-        return self.path / "control.sock"
+        return self.path / CONTROL_SOCKET
 
     def latch(self) -> Latch | None:
         """The halt that is in force, if any. An unreadable file counts as one: fail closed."""
