@@ -14,6 +14,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, le=1)]
+FeeBps = Annotated[float, Field(ge=-100, le=100)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Money = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 
@@ -46,6 +47,8 @@ class Demo(Section):
     log: str = ""
     faults: str = ""
     order_latency_ms: NotNegative = 0.0
+    maker_fee_bps: FeeBps | Literal["venue"] = "venue"
+    taker_fee_bps: FeeBps | Literal["venue"] = "venue"
 
 
 class Account(Section):

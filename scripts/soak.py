@@ -64,6 +64,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--speed", type=float, default=60.0)
     parser.add_argument("--products", default=",".join(PRODUCTS))
     parser.add_argument("--sessions", default="nexo,standx", help=f"of {', '.join(SESSIONS)}")
+    parser.add_argument(
+        "--maker-fee-bps", type=float, default=1.0, help="of the exchange; at a spot venue's 10 little fills"
+    )
     parser.add_argument("--min-fills", type=int, default=20, help="fills a side that a session must reach")
     parser.add_argument("--jobs", type=int, default=1, help="sessions at a time")
     parser.add_argument("--keep", type=Path, help="keep logs and journals here")
@@ -84,6 +87,7 @@ async def _session(options: argparse.Namespace, product: str, name: str, folder:
         f"market=[{', '.join(tables)}]",
         f"demo.feed={';'.join(feeds)}",
         f"demo.speed={options.speed}",
+        f"demo.maker_fee_bps={options.maker_fee_bps}",
         f"demo.log={log}",
         f"state_dir={folder / 'state'}",
         "service.http_port=0",

@@ -6,6 +6,7 @@ the pipe to its standard input closes, however the daemon ended.
 
 import asyncio
 import sys
+from decimal import Decimal
 from typing import Any, Self
 
 import orjson
@@ -51,6 +52,9 @@ class ExchangeChild:
         arguments = ["--venue", settings.venue.name, "--feed", feed, "--speed", str(demo.speed)]
         arguments += ["--seed", str(demo.seed), "--order-latency-ms", str(demo.order_latency_ms)]
         arguments += ["--history-s", str(demo.history_s if feed.startswith("synthetic") else 0)]
+        for name, fee in (("--maker", demo.maker_fee_bps), ("--taker", demo.taker_fee_bps)):
+            if fee != "venue":
+                arguments.append(f"{name}={Decimal(str(fee)).scaleb(-4)}")
         if demo.loop:
             arguments.append("--loop")
         if demo.log:
