@@ -19,14 +19,14 @@ import structlog
 import uvloop
 
 from asmm_daemon import config as configuration
-from asmm_daemon import log
+from asmm_daemon import log, specs
 from asmm_daemon.assembly import build_engine, check_sizes, cid_prefix, load_policies, make_specs, make_venue
 from asmm_daemon.clock import Clock, wall_ns
 from asmm_daemon.config import Config, Keys
 from asmm_daemon.core.spec import Identity
 from asmm_daemon.errors import ConfigError, StateError, VenueError
 from asmm_daemon.events import Event, History
-from asmm_daemon.service import edge, http, specs, summary
+from asmm_daemon.service import edge, http, summary
 from asmm_daemon.service.daemon import Daemon, Outcome
 from asmm_daemon.service.event_log import EventLog, Reloaded, Start
 from asmm_daemon.service.exchange_child import ExchangeChild

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from asmm_daemon import specs
 from asmm_daemon.clock import Clock
 from asmm_daemon.config import Config, Keys
 from asmm_daemon.core.engine import Engine
@@ -10,7 +11,6 @@ from asmm_daemon.core.policy import FixedPolicy, Policy
 from asmm_daemon.core.spec import MarketSpec
 from asmm_daemon.errors import ConfigError
 from asmm_daemon.learn import model_file
-from asmm_daemon.service import specs
 from asmm_daemon.service.event_log import Start
 from asmm_daemon.units import Instrument
 from asmm_daemon.venue.adapter import CcxtVenue

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from asmm_daemon import specs
 from asmm_daemon.assembly import build_engine, load_policies, make_specs
 from asmm_daemon.config import saved
 from asmm_daemon.core.engine import Engine
 from asmm_daemon.events import Command
-from asmm_daemon.service import specs
 from asmm_daemon.service.event_log import Reloaded, Start, read_events, read_start
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from bench_table import Effort, Line, alternate, median, quantile
 
 from asmm_daemon import config as configuration
+from asmm_daemon import specs
 from asmm_daemon.core.engine import Engine
 from asmm_daemon.core.features import FEATURE_NAMES, FEATURES_ID
 from asmm_daemon.core.policy import FixedPolicy, Policy
@@ -49,7 +50,6 @@ from asmm_daemon.events import (
 )
 from asmm_daemon.exchange.feeds.synthetic import SyntheticSource
 from asmm_daemon.learn import model_file
-from asmm_daemon.service import specs
 from asmm_daemon.tape.columns import message_ends
 from asmm_daemon.units import NS_PER_MS, NS_PER_S, Instrument, Side
 

@@ -10,7 +10,7 @@ from asmm_daemon.config import Config, Market
 from asmm_daemon.core.params import to_record
 from asmm_daemon.core.tables import GAMMAS, QuoteTable, quote_table
 from asmm_daemon.service.sample import Sample, sample_of
-from asmm_daemon.service.specs import quote_params
+from asmm_daemon.specs import quote_params
 from asmm_daemon.units import Instrument, Lots
 
 _COMMON = re.compile(r"^market\.\d+\.(?=quoting\.|limits\.|policy\.)")

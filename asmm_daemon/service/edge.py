@@ -11,7 +11,7 @@ from asmm_daemon.core.params import to_record
 from asmm_daemon.core.tables import quote_table
 from asmm_daemon.errors import ConfigError
 from asmm_daemon.service.sample import Sample, sample_of
-from asmm_daemon.service.specs import quote_params
+from asmm_daemon.specs import quote_params
 from asmm_daemon.units import Instrument
 
 
