@@ -1,0 +1,1 @@
+"""Commands of the research side, one a module; `cli` registers them."""
