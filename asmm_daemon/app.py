@@ -20,7 +20,7 @@ import uvloop
 
 from asmm_daemon import config as configuration
 from asmm_daemon import log, specs
-from asmm_daemon.assembly import build_engine, check_sizes, cid_prefix, load_policies, make_specs, make_venue
+from asmm_daemon.assembly import build_engine, cid_prefix, load_policies, make_specs, make_venue
 from asmm_daemon.clock import Clock, wall_ns
 from asmm_daemon.config import Config, Keys
 from asmm_daemon.core.spec import Identity
@@ -150,7 +150,7 @@ class _Session:
         stack.push_async_callback(venue.close)
         await venue.connect()
         policies, model_sha256 = load_policies(settings)
-        check_sizes(make_specs(settings, venue.instruments, policies, venue.capabilities))
+        specs.check_sizes(make_specs(settings, venue.instruments, policies, venue.capabilities))
         edge.refuse_losing(settings, venue.instruments)
         health = Health(settings.sha256(), model_sha256)
         journal = Journal(
@@ -251,7 +251,7 @@ class _Session:
         policies, model_sha256 = load_policies(fresh)
         instruments = [spec.instrument for spec in daemon.engine.specs]
         after = make_specs(fresh, instruments, policies, daemon.venue.capabilities)
-        check_sizes(after)
+        specs.check_sizes(after)
         edge.refuse_losing(fresh, instruments)
         now_ns = daemon.clock.now_ns()
         daemon.engine.apply(after, specs.account_limits(fresh), now_ns)

@@ -9,7 +9,6 @@ from asmm_daemon.config import Config, Keys
 from asmm_daemon.core.engine import Engine
 from asmm_daemon.core.policy import FixedPolicy, Policy
 from asmm_daemon.core.spec import MarketSpec
-from asmm_daemon.errors import ConfigError
 from asmm_daemon.learn import model_file
 from asmm_daemon.service.event_log import Start
 from asmm_daemon.units import Instrument
@@ -85,22 +84,3 @@ def load_policies(settings: Config) -> tuple[list[Policy], str]:
         else:
             policies.append(FixedPolicy(market.quoting.gamma, market.quoting.skew))
     return policies, "+".join(sorted(set(hashes)))
-
-
-def check_sizes(market_specs: Sequence[MarketSpec]) -> None:
-    """Refuses sizes that the venue's filters or our own limits make impossible."""
-    for spec in market_specs:
-        instrument, quote = spec.instrument, spec.quote
-        lot = float(instrument.lot)
-        if not quote.size_in_quote and quote.order_size < lot * instrument.min_qty:
-            raise ConfigError(
-                f"quoting.order_size = {quote.order_size:g}: {instrument.symbol} takes at least "
-                f"{lot * instrument.min_qty:g} {instrument.base}"
-            )
-        if quote.size_in_quote and quote.order_size < float(instrument.min_notional):
-            raise ConfigError(
-                f"quoting.order_size = {quote.order_size:g} {instrument.quote}: {instrument.symbol} takes "
-                f"at least {instrument.min_notional} {instrument.quote} an order"
-            )
-        if quote.max_order < lot:
-            raise ConfigError(f"limits.max_order = {quote.max_order:g}: less than one lot of {lot:g}")

@@ -76,3 +76,30 @@ def flat_kernel(function: F) -> F:
     down at every call costs several times the work of one market row.
     """
     return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function))
+
+
+def inner_kernel(function: F) -> F:
+    """A flat kernel that only kernels call, without a way in from Python.
+
+    For a record bundle of many arrays that way takes longer to compile than a small kernel itself.
+    """
+    return cast(
+        "F",
+        numba.njit(
+            cache=True,
+            nogil=True,
+            error_model="numpy",
+            _nrt=False,
+            no_cpython_wrapper=True,
+            no_cfunc_wrapper=True,
+        )(function),
+    )
+
+
+def inlined_kernel(function: F) -> F:
+    """A flat kernel that becomes part of each caller instead of being compiled by itself.
+
+    Every kernel compiles all that it calls once more: a chain of small functions above a large one costs
+    that large one's compilation for each link.
+    """
+    return cast("F", numba.njit(inline="always", nogil=True, error_model="numpy", _nrt=False)(function))

@@ -1,5 +1,6 @@
 """From the configuration to what the engine is told."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from math import nan
 from typing import Any
@@ -9,6 +10,7 @@ from asmm_daemon.config_sections import Account, Limits, Quoting
 from asmm_daemon.core.params import Model, QuoteParams, TauMode
 from asmm_daemon.core.policy import Policy
 from asmm_daemon.core.spec import AccountLimits, MarketLimits, MarketSpec
+from asmm_daemon.errors import ConfigError
 from asmm_daemon.units import Instrument
 
 HEARTBEAT_STALE_S = 4.0
@@ -68,6 +70,25 @@ def market_spec(
         can_amend=can_amend,
         can_replace=can_replace,
     )
+
+
+def check_sizes(market_specs: Sequence[MarketSpec]) -> None:
+    """Refuses sizes that the venue's filters or our own limits make impossible."""
+    for spec in market_specs:
+        instrument, quote = spec.instrument, spec.quote
+        lot = float(instrument.lot)
+        if not quote.size_in_quote and quote.order_size < lot * instrument.min_qty:
+            raise ConfigError(
+                f"quoting.order_size = {quote.order_size:g}: {instrument.symbol} takes at least "
+                f"{lot * instrument.min_qty:g} {instrument.base}"
+            )
+        if quote.size_in_quote and quote.order_size < float(instrument.min_notional):
+            raise ConfigError(
+                f"quoting.order_size = {quote.order_size:g} {instrument.quote}: {instrument.symbol} takes "
+                f"at least {instrument.min_notional} {instrument.quote} an order"
+            )
+        if quote.max_order < lot:
+            raise ConfigError(f"limits.max_order = {quote.max_order:g}: less than one lot of {lot:g}")
 
 
 def _common(section: Quoting | Limits | Account, target: type[Any]) -> dict[str, Any]:

@@ -254,6 +254,8 @@ class Desk:
 
     def sync_own(self) -> None:
         """Tells the market state what of ours stands in the public book."""
+        if not self.spec.own_in_book:
+            return
         own: dict[tuple[int, int], int] = {}
         for order in self.table:
             if order.state in RESTING and order.left > 0:

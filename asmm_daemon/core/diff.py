@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asmm_daemon.kernels import kernel
+from asmm_daemon.kernels import flat_kernel
 
 KEEP, WAIT, PLACE, AMEND, CANCEL, REPLACE = 0, 1, 2, 3, 4, 5
 """WAIT: the slot is taken by an order whose request is under way or unknown."""
@@ -37,7 +37,7 @@ CHANGE = np.dtype([("action", np.int64), ("working", np.int64), ("desired", np.i
 """`working`, `desired`: row numbers, -1 for none."""
 
 
-@kernel
+@flat_kernel
 def _rank(change: Any, desired: NDArray[Any], working: NDArray[Any]) -> int:
     """Sending order: cancels, moves that retreat, moves that approach, new orders, the rest."""
     if change.action == CANCEL:
@@ -48,7 +48,7 @@ def _rank(change: Any, desired: NDArray[Any], working: NDArray[Any]) -> int:
     return 3 if change.action == PLACE else 4
 
 
-@kernel
+@flat_kernel
 def _judge(want: Any, order: Any, tolerance_ticks: int, qty_tolerance: float) -> int:
     """What becomes of a working order whose slot wants `want`."""
     if not order.free:
@@ -63,7 +63,7 @@ def _judge(want: Any, order: Any, tolerance_ticks: int, qty_tolerance: float) ->
     return REPLACE if order.replaceable else CANCEL
 
 
-@kernel
+@flat_kernel
 def _nth(working: NDArray[Any], k: int, staying: int) -> int:
     """The k-th working order when the `staying` ones come first."""
     leaving = k >= staying
@@ -76,7 +76,7 @@ def _nth(working: NDArray[Any], k: int, staying: int) -> int:
     return -1
 
 
-@kernel
+@flat_kernel
 def diff(
     desired: NDArray[Any],
     working: NDArray[Any],
@@ -86,12 +86,12 @@ def diff(
 ) -> int:
     """Fills `out` (CHANGE, at least len(desired) + len(working) rows) in sending order; returns how many.
 
-    `desired` has at most one row per slot. Working orders in slots that nobody wants, and all but the
-    first of a slot, are cancelled; an order that leaves counts only where no other has the slot, since
-    its successor may rest already.
+    `desired` has at most one row per slot, 62 in all. Working orders in slots that nobody wants, and all
+    but the first of a slot, are cancelled; an order that leaves counts only where no other has the slot,
+    since its successor may rest already.
     """
     count = 0
-    taken = np.full(len(desired), False)
+    taken = 0  # one bit a row of `desired`
     staying = 0
     for w in range(len(working)):
         staying += not working[w].leaving
@@ -100,7 +100,7 @@ def diff(
         order = working[w]
         match = -1
         for d in range(len(desired)):
-            if desired[d].side == order.side and desired[d].level == order.level and not taken[d]:
+            if desired[d].side == order.side and desired[d].level == order.level and not taken >> d & 1:
                 match = d
         action = WAIT if order.leaving else CANCEL
         if not order.leaving and match >= 0:
@@ -108,11 +108,11 @@ def diff(
         elif not order.free:
             action = WAIT
         if match >= 0:
-            taken[match] = True
+            taken |= 1 << match
         out[count].action, out[count].working, out[count].desired = action, w, match
         count += 1
     for d in range(len(desired)):
-        if not taken[d] and desired[d].lots > 0:
+        if not taken >> d & 1 and desired[d].lots > 0:
             out[count].action, out[count].working, out[count].desired = PLACE, -1, d
             count += 1
     for i in range(1, count):

@@ -5,6 +5,7 @@ commands that `step` returned, in their order. Nothing here reads a clock: time 
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,15 @@ from numpy.typing import NDArray
 from asmm_daemon.core.account import Account
 from asmm_daemon.core.bookkeeper import Bookkeeper
 from asmm_daemon.core.channels import Channels
-from asmm_daemon.core.desk import Desk
+from asmm_daemon.core.desk import RESTING, Desk
 from asmm_daemon.core.explain import Explain
 from asmm_daemon.core.history import warm_market
+from asmm_daemon.core.ledger import Ledger
 from asmm_daemon.core.market import MarketState, on_message
 from asmm_daemon.core.operate import operate
 from asmm_daemon.core.outbox import Outbox
 from asmm_daemon.core.oversight import State, Switch
+from asmm_daemon.core.policy import Action
 from asmm_daemon.core.quoter import Quoter
 from asmm_daemon.core.reconcile import Reconciler
 from asmm_daemon.core.records import Record
@@ -159,6 +162,28 @@ class Engine:
     def market(self, m: int) -> MarketState:
         """A market's state, to read: a recorder's checkpoint copies it."""
         return self._desks[m].market
+
+    def best_resting(self, m: int) -> tuple[int, int]:
+        """Our best resting bid and ask of a market in ticks, 0 where none rests."""
+        resting = [o for o in self._desks[m].table if o.state in RESTING and o.left > 0]
+        bids, asks = ([o.price for o in resting if o.side == side] for side in (1, -1))
+        return max(bids, default=0), min(asks, default=0)
+
+    def ledger(self, m: int) -> Ledger:
+        """A market's ledger, to read."""
+        return self._desks[m].ledger
+
+    def max_inventory(self, m: int) -> Decimal:
+        """The effective maximum of a market, base currency."""
+        return self._desks[m].max_inventory
+
+    def quoting(self, m: int) -> bool:
+        """Whether the last decision's quotes are wanted now."""
+        return self._desks[m].quoting
+
+    def action(self, m: int) -> Action:
+        """The γ and skew in force."""
+        return self._desks[m].action
 
     def features(self, m: int) -> NDArray[np.float64]:
         """A copy of the last cycle's features of a market."""

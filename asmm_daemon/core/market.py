@@ -184,7 +184,8 @@ def moved(params: Params, micro: float, then: float) -> bool:
 
 
 @flat_kernel
-def _message(state: MarketState, params: Params, rows: Rows, start: int, stop: int) -> None:
+def message(state: MarketState, params: Params, rows: Rows, start: int, stop: int) -> None:
+    """Takes in the venue message that lies in `rows[start:stop]`."""
     m = state.market[0]
     advance(state, params, rows[stop - 1].local_ns)
     booked = False
@@ -213,7 +214,7 @@ def _message(state: MarketState, params: Params, rows: Rows, start: int, stop: i
 def on_message(state: MarketState, params: Params, rows: Rows) -> None:
     """Takes in one venue message: its rows, in order, all of them."""
     if rows.size > 0:
-        _message(state, params, rows, FIRST, rows.size)
+        message(state, params, rows, FIRST, rows.size)
 
 
 @flat_kernel
@@ -222,7 +223,7 @@ def on_rows(state: MarketState, params: Params, rows: Rows) -> None:
     start = FIRST
     for i in range(rows.size):
         if rows[i].last:
-            _message(state, params, rows, start, i + 1)
+            message(state, params, rows, start, i + 1)
             start = i + 1
 
 

@@ -3,6 +3,7 @@
 from math import isfinite
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asmm_daemon.core.account import Account
 from asmm_daemon.core.decision import DECISION, Clamp, Missing, decide, requote_due
@@ -13,7 +14,8 @@ from asmm_daemon.core.market import advance
 from asmm_daemon.core.order_state import OrderState
 from asmm_daemon.core.outbox import Outbox
 from asmm_daemon.core.oversight import State, Switch
-from asmm_daemon.core.policy import Action, FixedPolicy
+from asmm_daemon.core.params import QuoteParams
+from asmm_daemon.core.policy import Action, FixedPolicy, Policy
 from asmm_daemon.core.records import RecordKind
 from asmm_daemon.core.trader import IOC_LEVEL, Trader
 from asmm_daemon.units import NS_PER_S
@@ -42,7 +44,9 @@ class Quoter:
         advance(desk.market, desk.params, now)
         features(desk.market, desk.params, desk.inventory, now, desk.features)
         if self.may_quote(desk):
-            desk.action, desk.fallback = self._act(desk)
+            desk.action, desk.fallback = choose(desk.spec.policy, desk.spec.quote, desk.features, now)
+            if desk.fallback:
+                _count_fallback(desk, desk.fallback)
             self.requote(desk, "cycle")
 
     def follow_price(self, desk: Desk) -> None:
@@ -95,20 +99,6 @@ class Quoter:
         desk.fill_inventory(
             account.quote_total(desk), room, soft=Switch.SOFT_DRAWDOWN in account.board.causes
         )
-
-    def _act(self, desk: Desk) -> tuple[Action, str]:
-        """The policy's action, or plain quoting and the reason why."""
-        policy, quote = desk.spec.policy, desk.spec.quote
-        plain = Action(quote.gamma, quote.skew, -1)
-        learned = not isinstance(policy, FixedPolicy)
-        if learned and not np.isfinite(desk.features).all():
-            return plain, _count_fallback(desk, "features")
-        action = policy.act(desk.features, self.outbox.t_ns)
-        if not (isfinite(action.gamma) and isfinite(action.skew)):
-            return plain, _count_fallback(desk, "not finite")
-        if not (quote.gamma_min <= action.gamma <= quote.gamma_max and abs(action.skew) <= quote.skew_max):
-            return plain, _count_fallback(desk, "out of range")
-        return action, ""
 
     def _take(self, desk: Desk) -> None:
         """After a long REDUCING by post-only orders, optionally a bounded IOC order."""
@@ -177,6 +167,20 @@ def explain_data(record: Explain) -> dict[str, str | float | int]:
     }
 
 
-def _count_fallback(desk: Desk, reason: str) -> str:
+def choose(
+    policy: Policy, quote: QuoteParams, features: NDArray[np.float64], t_ns: int
+) -> tuple[Action, str]:
+    """The policy's action, or plain quoting and the reason why."""
+    plain = Action(quote.gamma, quote.skew, -1)
+    if not isinstance(policy, FixedPolicy) and not np.isfinite(features).all():
+        return plain, "features"
+    action = policy.act(features, t_ns)
+    if not (isfinite(action.gamma) and isfinite(action.skew)):
+        return plain, "not finite"
+    if not (quote.gamma_min <= action.gamma <= quote.gamma_max and abs(action.skew) <= quote.skew_max):
+        return plain, "out of range"
+    return action, ""
+
+
+def _count_fallback(desk: Desk, reason: str) -> None:
     desk.tally.fallbacks[reason] = desk.tally.fallbacks.get(reason, 0) + 1
-    return reason

@@ -111,6 +111,8 @@ class MarketSpec:
     """Whether the venue changes a resting order's price in one step."""
     can_replace: bool = False
     """Whether it cancels an order and creates another in one step; used where it cannot amend."""
+    own_in_book: bool = True
+    """Whether the public book shows our own orders, as a venue's does and a recording does not."""
 
 
 @dataclass(frozen=True, slots=True)

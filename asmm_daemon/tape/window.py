@@ -54,7 +54,7 @@ class Window:
                 fold(book, rows[:low])
                 rows = rows[low:]
                 if rows.size:
-                    yield Tape(self.info, _first(book, rows[0]))
+                    yield Tape(self.info, first_message(book, rows[0]))
                     book = None
             if rows.size:
                 yield Tape(self.info, rows)
@@ -97,7 +97,7 @@ def levels(book: Book, rows: NDArray[Any]) -> int:
     return at
 
 
-def _first(book: Book, follows: Any) -> Rows:
+def first_message(book: Book, follows: Any) -> Rows:
     """One message: the book, at the time of the message that follows."""
     if not book.head[0]["known"]:
         return gap_row(int(follows["exch_ns"]), int(follows["local_ns"]))

@@ -1,0 +1,98 @@
+"""A recording as UTC days, each with the book so far and a stretch before it to warm up from.
+
+Days are run apart from each other, so the result is the same however many run at a time.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from asmm_daemon.core.book import new_book
+from asmm_daemon.errors import TapeError
+from asmm_daemon.events import ROW, Rows
+from asmm_daemon.tape.columns import Source, TapeInfo
+from asmm_daemon.tape.window import border, first_message, fold
+from asmm_daemon.units import NS_PER_S
+
+DAY_NS = 86_400 * NS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Whole messages; what lies before `begin_ns` (receive clock) is there to warm up from."""
+
+    info: TapeInfo
+    rows: Rows
+    begin_ns: int
+
+
+@dataclass(slots=True)
+class _Open:
+    """A day that is being collected."""
+
+    begin_ns: int
+    end_ns: int
+    parts: list[Rows] = field(default_factory=list)
+
+    def day(self, info: TapeInfo) -> Day | None:
+        rows: Rows = np.concatenate(self.parts) if self.parts else np.zeros(0, ROW)
+        self.parts.clear()
+        if not rows.size or rows["local_ns"][-1] < self.begin_ns:
+            return None
+        return Day(info, rows, self.begin_ns)
+
+
+def days(
+    source: Source, *, lead_s: float = 3600.0, start_ns: int | None = None, end_ns: int | None = None
+) -> Iterator[Day]:
+    """The days of a recording between two times, in order, each as it is complete.
+
+    Raises TapeError when there is nothing between them.
+    """
+    lead_ns = round(lead_s * NS_PER_S)
+    book = new_book()
+    opened: list[_Open] = []
+    begin_ns = start_ns
+    found = False
+    for tape in source:
+        rows = tape.rows if end_ns is None else tape.rows[: border(tape.rows, end_ns)]
+        if not rows.size:
+            break
+        if begin_ns is None:
+            begin_ns = int(rows["local_ns"][0])
+        at = 0
+        while rows["local_ns"][-1] >= begin_ns - lead_ns and (end_ns is None or begin_ns < end_ns):
+            cut = border(rows, begin_ns - lead_ns)
+            if cut >= len(rows):
+                break
+            _collect(opened, rows[at:cut])
+            fold(book, rows[at:cut])
+            known = [first_message(book, rows[cut])] if book.head[0]["lo"] >= 0 else []
+            opened.append(_Open(begin_ns, _next_day(begin_ns), known))
+            at, begin_ns = cut, _next_day(begin_ns)
+        _collect(opened, rows[at:])
+        fold(book, rows[at:])
+        while opened and opened[0].end_ns <= rows["local_ns"][-1]:
+            day = opened.pop(0).day(source.info)
+            if day is not None:
+                found = True
+                yield day
+    for each in opened:
+        day = each.day(source.info)
+        if day is not None:
+            found = True
+            yield day
+    if not found:
+        raise TapeError("the recording has no message in the time asked for")
+
+
+def _next_day(t_ns: int) -> int:
+    return (t_ns // DAY_NS + 1) * DAY_NS
+
+
+def _collect(opened: list[_Open], rows: Rows) -> None:
+    for each in opened:
+        part = rows[: border(rows, each.end_ns)] if rows.size else rows
+        if part.size:
+            each.parts.append(part)

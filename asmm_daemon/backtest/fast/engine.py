@@ -1,0 +1,90 @@
+"""Runs the fast engine over a tape: the compiled loop, and the policy's word at every cycle."""
+
+import numpy as np
+
+from asmm_daemon.backtest.fast.loop import ASKS, FULL, act, run, write_step
+from asmm_daemon.backtest.fast.records import Fast, new_fast
+from asmm_daemon.backtest.result import Result
+from asmm_daemon.backtest.setup import Setup
+from asmm_daemon.backtest.timeline import Timeline, first_message, warm_up
+from asmm_daemon.core.quoter import choose
+from asmm_daemon.tape.columns import TapeInfo
+
+
+def begin(setup: Setup, tape: Timeline, *, begin_ns: int = 0, width: int = 65536) -> Fast:
+    """A daemon at the first message at or after `begin_ns`, its market warm from those before.
+
+    Raises TapeError when there is none.
+    """
+    first = first_message(tape, begin_ns)
+    start_ns = int(tape.local_ns[first])
+    span_s = (int(tape.local_ns[-1]) - start_ns) / 1e9
+    f = new_fast(
+        setup.spec,
+        setup.account,
+        start_ns=start_ns,
+        steps=int(span_s / setup.cycle_s) + 3,
+        cycle_s=setup.cycle_s,
+        entry_ns=setup.latency.entry_ns,
+        response_ns=setup.latency.response_ns,
+        asks=setup.asks,
+        spreads_alone=setup.spreads_alone,
+        width=width,
+    )
+    row = warm_up(f.market, f.params, tape, first)
+    f.desk["message"], f.desk["row"] = first, row
+    return f
+
+
+def more_fills(f: Fast) -> Fast:
+    """The same run with twice the room for fills."""
+    return f._replace(fills=np.concatenate([f.fills, np.zeros_like(f.fills)]))
+
+
+def run_fast(
+    setup: Setup, info: TapeInfo, tape: Timeline, *, begin_ns: int = 0, end_ns: int = 2**62
+) -> Result:
+    """The whole tape, or between two times of its receive clock; what lies before warms up."""
+    f = begin(setup, tape, begin_ns=begin_ns)
+    policy = setup.spec.policy
+    policy.reset()
+    desk = f.desk[0]
+    fallbacks = 0
+    while (stopped := run(f, tape, end_ns)) in (ASKS, FULL):
+        if stopped == FULL:
+            f = more_fills(f)
+            continue
+        if desk["reset"]:
+            policy.reset()
+            desk["reset"] = False
+        action, fallback = choose(policy, setup.spec.quote, f.features, int(desk["now_ns"]))
+        fallbacks += bool(fallback)
+        desk["gamma"], desk["skew"], desk["action"] = action.gamma, action.skew, action.index
+        act(f)
+    write_step(f)
+    return result_of(f, setup, info, fallbacks)
+
+
+def result_of(f: Fast, setup: Setup, info: TapeInfo, fallbacks: int = 0) -> Result:
+    """What a run has come to."""
+    desk = f.desk[0]
+    fills = f.fills[: desk["fills"]].copy()
+    for horizon, done in enumerate(desk["later"]):
+        fills["later"][done:, horizon] = np.nan
+    return Result(
+        info=info,
+        strategy=setup.name,
+        capital=float(setup.account.capital),
+        cycle_s=setup.cycle_s,
+        steps=f.steps[: desk["steps"]].copy(),
+        fills=fills,
+        counts={
+            "orders": int(desk["placed"]),
+            "amends": int(desk["amended"]),
+            "cancels": int(desk["cancelled"]),
+            "post_only_rejects": int(desk["crossed"]),
+            "fallbacks": fallbacks,
+            "messages": int(desk["message"]),
+            "rows": int(desk["row"]),
+        },
+    )

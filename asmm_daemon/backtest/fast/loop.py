@@ -1,0 +1,339 @@
+"""The event loop of the fast engine: venue, replies, messages, quote cycles and beats in time's order.
+
+At one time the venue comes first, then its replies, then market messages, the quote cycle, the beat.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from asmm_daemon.backtest.fast.money import move, net, watch_account
+from asmm_daemon.backtest.fast.quoting import (
+    limit_share,
+    may_quote,
+    prepare,
+    requote,
+    strike,
+    sync,
+)
+from asmm_daemon.backtest.fast.records import LEAVING, RING, Fast
+from asmm_daemon.backtest.fast.table import (
+    CHANGED,
+    FREED,
+    accept,
+    amended,
+    book_lots,
+    drop_order,
+    find_order,
+)
+from asmm_daemon.backtest.fast.watch import beat, follow, on_account
+from asmm_daemon.backtest.result import HORIZONS_S
+from asmm_daemon.backtest.timeline import NEVER, Timeline
+from asmm_daemon.backtest.venue import (
+    ACCEPTED,
+    AMEND_CROSSED,
+    AMEND_MISSED,
+    AMENDED,
+    CANCELLED,
+    CREATE_CROSSED,
+    EXECUTED,
+    NOT_ATTEMPTED,
+    PROVEN,
+    QUEUE,
+    RECONCILED,
+    go_on,
+    next_reply_ns,
+)
+from asmm_daemon.core.decision import requote_due
+from asmm_daemon.core.features import features
+from asmm_daemon.core.market import advance, message
+from asmm_daemon.events import BBO, DEPTH, TRADE
+from asmm_daemon.kernels import flat_kernel, inlined_kernel, inner_kernel
+from asmm_daemon.units import NS_PER_S
+
+OVER, ASKS, FULL = 0, 1, 2
+"""Why a run stopped: its end, a policy is to choose, or `fills` is nearly full."""
+WATCH_NS = NS_PER_S // 10
+NEAR_BPS = 5.0
+NEAR_TICKS = 2.0
+LIMIT_SHARE = 0.9
+_HORIZONS_NS = tuple(int(horizon * NS_PER_S) for horizon in HORIZONS_S)
+_POST_ONLY_S, _POST_ONLY_MOST_S, _OTHER_S, _OTHER_MOST_S = 0.05, 2.0, 1.0, 15.0
+
+
+@inner_kernel
+def count_time(f: Fast, t_ns: int) -> None:
+    """Adds the time since the last event to what held during it."""
+    d = f.desk[0]
+    span = t_ns - d.counted_ns
+    if span <= 0:
+        return
+    d.counted_ns = t_ns
+    m = f.market.market[0]
+    if not m.valid:
+        return
+    d.healthy_ns += span
+    reach = max(NEAR_BPS * 1e-4 * m.mid, NEAR_TICKS)
+    bid = d.bid > 0 and m.mid - d.bid <= reach
+    ask = d.ask > 0 and d.ask - m.mid <= reach
+    if bid:
+        d.near_bid_ns += span
+    if ask:
+        d.near_ask_ns += span
+    if bid and ask:
+        d.near_both_ns += span
+    if d.opened and limit_share(f) > LIMIT_SHARE:
+        d.limit_ns += span
+
+
+@inner_kernel
+def _read_later(f: Fast, t_ns: int) -> None:
+    """The mid that held until `t_ns`, for the fills whose horizons are over by then."""
+    d = f.desk[0]
+    m = f.market.market[0]
+    mid = m.mid * f.params[0].tick if m.valid else np.nan
+    d.later_ns = NEVER
+    for h in range(len(_HORIZONS_NS)):
+        while d.later[h] < d.fills:
+            due = f.fills[d.later[h]].t_ns + _HORIZONS_NS[h]
+            if due > t_ns:
+                d.later_ns = min(d.later_ns, due)
+                break
+            f.fills[d.later[h]].later[h] = mid
+            d.later[h] += 1
+
+
+@inlined_kernel
+def _on_message(f: Fast, tape: Timeline) -> None:
+    d = f.desk[0]
+    end = tape.ends[d.message]
+    if d.later_ns <= d.now_ns:
+        _read_later(f, d.now_ns)
+    message(f.market, f.params, tape.rows, d.row, end)
+    d.message += 1
+    d.row = end
+    kind = tape.rows[end - 1].kind
+    if kind == DEPTH or kind == BBO:
+        d.proof_ns = d.heard_ns = d.now_ns
+    elif kind == TRADE:
+        d.heard_ns = d.now_ns
+    waited = d.now_ns - d.decided_ns
+    if (
+        d.quoting
+        and waited >= f.limits[0].min_requote_s * NS_PER_S
+        and requote_due(f.market, f.params, f.decision)
+    ):
+        requote(f)
+
+
+@inner_kernel
+def _repeated(f: Fast, side: int, order: int) -> None:
+    """Counts an executed order, its parts once; too many of a side take it off."""
+    d = f.desk[0]
+    limits = f.limits[0]
+    window = limits.repeat_window_s * NS_PER_S
+    while d.executed_from < d.executed and d.now_ns - f.executed[d.executed_from % RING].t_ns > window:
+        d.executed_from += 1
+    count = 0
+    known = False
+    for i in range(d.executed_from, d.executed):
+        each = f.executed[i % RING]
+        known = known or each.order == order
+        count += each.side == side
+    if not known:
+        new = f.executed[d.executed % RING]
+        new.t_ns = d.now_ns
+        new.side = side
+        new.order = order
+        d.executed += 1
+        count += 1
+    bit = 1 if side > 0 else 2
+    if count >= limits.repeat_fills and not d.off & bit:
+        d.off |= bit
+        d.off_ns[bit - 1] = d.now_ns
+
+
+@inlined_kernel
+def _on_fill(f: Fast, told: Any) -> None:
+    d = f.desk[0]
+    p = f.params[0]
+    order = told.order
+    side = told.side
+    price = told.price
+    qty = told.qty
+    t_ns = told.venue_ns
+    left = told.left
+    if not d.opened:
+        return
+    move(f, side, price, qty)
+    fill = f.fills[d.fills]
+    fill.t_ns = t_ns
+    fill.order = order
+    fill.trade = told.trade
+    fill.side = side
+    fill.maker = True
+    fill.price = price * p.tick
+    fill.qty = qty * p.lot
+    fill.fee = fill.price * fill.qty * p.maker_fee
+    fill.mid = 0.5 * told.twice_mid * p.tick if told.twice_mid > 0 else np.nan
+    fill.later[:] = np.nan
+    d.fills += 1
+    d.later_ns = min(d.later_ns, t_ns + _HORIZONS_NS[0])
+    book_lots(f, order, qty)
+    _repeated(f, side, order)
+    watch_account(f)
+    follow(f)
+    requote(f)
+    at = find_order(f, order)
+    if left == 0 and at >= 0:
+        drop_order(f, at)
+        if d.quoting:
+            requote(f)
+
+
+@inlined_kernel
+def _on_cancelled(f: Fast, order: int) -> None:
+    at = find_order(f, order)
+    if at < 0:
+        return
+    entry = f.orders[at]
+    asked = entry.state == LEAVING
+    side = entry.side
+    level = entry.level
+    drop_order(f, at)
+    if not asked:
+        strike(f, side, level, _POST_ONLY_S, _POST_ONLY_MOST_S)
+    if f.desk[0].quoting:
+        requote(f)
+
+
+@inlined_kernel
+def _on_refused(f: Fast, kind: int, order: int, side: int) -> None:
+    at = find_order(f, order)
+    level = f.levels[order % QUEUE]
+    if kind == CREATE_CROSSED or kind == AMEND_CROSSED:
+        f.desk[0].crossed += 1
+        strike(f, side, level, _POST_ONLY_S, _POST_ONLY_MOST_S)
+    elif kind == AMEND_MISSED:
+        strike(f, side, level, _OTHER_S, _OTHER_MOST_S)
+    if at >= 0 and (kind == CREATE_CROSSED or kind == NOT_ATTEMPTED):
+        drop_order(f, at)
+        if f.desk[0].quoting:
+            requote(f)
+
+
+@inlined_kernel
+def _on_reply(f: Fast) -> None:
+    v = f.venue
+    s = v.state[0]
+    r = v.replies[s.read % QUEUE]
+    s.read += 1
+    d = f.desk[0]
+    kind = r.kind
+    if kind == EXECUTED:
+        _on_fill(f, r)
+    elif kind == ACCEPTED or kind == AMENDED:
+        told = accept(f, r.order) if kind == ACCEPTED else amended(f, r.order, r.price, r.qty)
+        if d.quoting and told == FREED:
+            requote(f)
+        elif d.quoting and told == CHANGED:
+            sync(f)
+    elif kind == CANCELLED:
+        _on_cancelled(f, r.order)
+    elif kind == PROVEN:
+        d.proof_ns = max(d.proof_ns, d.now_ns)
+        d.heard_ns = d.now_ns
+    elif kind == RECONCILED:
+        on_account(f)
+    else:
+        _on_refused(f, kind, r.order, r.side)
+
+
+@flat_kernel
+def write_step(f: Fast) -> None:
+    """The record of the cycle that ends now."""
+    d = f.desk[0]
+    p = f.params[0]
+    step = f.steps[d.steps]
+    mid = f.market.market[0].mid * p.tick
+    step.t_ns = d.now_ns
+    step.mid = mid if mid > 0.0 else np.nan
+    step.inventory = d.lots * p.lot
+    step.equity = net(f)
+    step.realised = d.cash + d.cost
+    step.fees = d.fees
+    step.volume = d.volume
+    step.bid = d.bid * p.tick if d.bid > 0 else np.nan
+    step.ask = d.ask * p.tick if d.ask > 0 else np.nan
+    chosen = f.decision[0]
+    step.half_spread = chosen.half_spread if d.quoting else np.nan
+    step.gamma = d.gamma
+    step.skew = d.skew
+    step.sigma = chosen.sigma
+    step.kappa = chosen.kappa
+    step.action = d.action
+    step.healthy_s = d.healthy_ns / NS_PER_S
+    step.near_bid_s = d.near_bid_ns / NS_PER_S
+    step.near_ask_s = d.near_ask_ns / NS_PER_S
+    step.near_both_s = d.near_both_ns / NS_PER_S
+    step.limit_s = d.limit_ns / NS_PER_S
+    d.healthy_ns = d.near_bid_ns = d.near_ask_ns = d.near_both_ns = d.limit_ns = 0
+    d.steps += 1
+
+
+@inlined_kernel
+def _begin_cycle(f: Fast) -> bool:
+    """A quote cycle: the step that ends, features for the next; whether quotes are wanted now."""
+    d = f.desk[0]
+    write_step(f)
+    prepare(f)
+    advance(f.market, f.params, d.now_ns)
+    features(f.market, f.params, f.inventory, d.now_ns, f.features)
+    d.cycle_ns += d.cycle_step_ns
+    return may_quote(f)
+
+
+@flat_kernel
+def run(f: Fast, tape: Timeline, end_ns: int) -> int:
+    """Goes on to the end of the tape or of the run: OVER, ASKS or FULL.
+
+    After ASKS the caller writes γ, skew and the action's number into the desk and calls `act`, then goes
+    on; after FULL it makes room in `fills`.
+    """
+    d = f.desk[0]
+    room = f.fills.size - QUEUE
+    while True:
+        message_ns = tape.local_ns[d.message] if d.message < tape.ends.size else NEVER
+        if message_ns == NEVER:
+            end_ns = min(end_ns, d.now_ns)
+        t_ns = min(message_ns, d.cycle_ns, d.watch_ns)
+        if go_on(f.venue, tape, min(t_ns, end_ns)):
+            t_ns = next_reply_ns(f.venue)
+            if t_ns > end_ns:
+                return OVER
+            count_time(f, t_ns)
+            d.now_ns = max(d.now_ns, t_ns)
+            _on_reply(f)
+            if d.fills >= room:
+                return FULL
+            continue
+        if t_ns > end_ns or t_ns == NEVER:
+            return OVER
+        count_time(f, t_ns)
+        d.now_ns = max(d.now_ns, t_ns)
+        if t_ns == message_ns:
+            _on_message(f, tape)
+        elif t_ns == d.cycle_ns:
+            if _begin_cycle(f):
+                if d.asks:
+                    return ASKS
+                requote(f)
+        else:
+            d.watch_ns += WATCH_NS
+            beat(f)
+
+
+@flat_kernel
+def act(f: Fast) -> None:
+    """Quotes by the action that the caller wrote into the desk."""
+    requote(f)

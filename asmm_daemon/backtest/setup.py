@@ -1,0 +1,72 @@
+"""What both engines are told: one market, its limits, the latency, and the strategy that quotes."""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from asmm_daemon.core.desk import SPREADS_ALONE
+from asmm_daemon.core.policy import FixedPolicy
+from asmm_daemon.core.spec import AccountLimits, MarketSpec
+from asmm_daemon.errors import ConfigError
+from asmm_daemon.tape.columns import TapeInfo
+from asmm_daemon.units import NS_PER_S, Instrument, Lots
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Nanoseconds from the daemon's decision to the venue, and from the venue back to the daemon."""
+
+    entry_ns: int = 10_000_000
+    response_ns: int = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """One strategy on one market. `spec.policy` chooses γ and skew once a cycle."""
+
+    name: str
+    spec: MarketSpec
+    account: AccountLimits
+    latency: Latency = Latency()
+    cycle_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        """Refuses a latency at which orders would be asked about before they are answered."""
+        limits = self.spec.limits
+        longest_s = min(limits.query_after_s, limits.cancel_retry_s, self.account.reconcile_timeout_s)
+        there_and_back_s = (self.latency.entry_ns + self.latency.response_ns) / NS_PER_S
+        if min(self.latency.entry_ns, self.latency.response_ns) < 0 or there_and_back_s >= longest_s:
+            raise ConfigError(
+                f"latency {there_and_back_s:g} s there and back: give 0 up to less than {longest_s:g} s"
+            )
+
+    @property
+    def spreads_alone(self) -> bool:
+        """Whether the model quotes without σ."""
+        return self.spec.quote.model in SPREADS_ALONE
+
+    @property
+    def asks(self) -> bool:
+        """Whether the policy is more than fixed numbers."""
+        return not isinstance(self.spec.policy, FixedPolicy)
+
+
+def instrument_of(info: TapeInfo, *, maker: Decimal, taker: Decimal) -> Instrument:
+    """The recorded market as a venue would offer it. Fees are fractions."""
+    return Instrument(
+        symbol=info.symbol,
+        product=info.product,
+        base=info.base,
+        quote=info.quote,
+        tick=info.tick,
+        lot=info.lot,
+        min_notional=info.min_notional,
+        min_qty=Lots(1),
+        max_qty=Lots(0),
+        maker=maker,
+        taker=taker,
+    )
+
+
+def unseen(spec: MarketSpec) -> MarketSpec:
+    """The same market where the public book does not show our orders: a recording's."""
+    return replace(spec, own_in_book=False)
