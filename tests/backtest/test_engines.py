@@ -95,20 +95,14 @@ def test_both_engines_agree_on_spot():
     ("options", "column", "reached"),
     [
         (
-            {
-                "max_inventory": 0.02,
-                "order_size": 0.01,
-                "model": Model.CONSTANT_SPREAD,
-                "fee_in_spread": False,
-            }
-            | {"constant_half_spread_bps": 0.5},
+            {"max_inventory": 0.02, "model": Model.CONSTANT_SPREAD, "constant_half_spread_bps": 0.5},
             "limit_s",
-            1.0,
+            1,
         ),
-        ({"limits": {"repeat_fills": 2, "repeat_window_s": 30.0, "repeat_rearm_s": 20.0}}, "volume", 1.0),
-        ({"limits": {"stuck_above": 0.05, "stuck_after_s": 20.0, "reduce_below": 0.02}}, "volume", 1.0),
-        ({"account": {"max_messages_per_s": 1}}, "volume", 1.0),
-        ({"account": {"max_exposure": Decimal(900)}}, "volume", 1.0),
+        ({"limits": {"repeat_fills": 2, "repeat_window_s": 30.0, "repeat_rearm_s": 20.0}}, "volume", 1),
+        ({"limits": {"stuck_above": 0.05, "stuck_after_s": 20.0, "reduce_below": 0.02}}, "volume", 1),
+        ({"account": {"max_messages_per_s": 1}}, "volume", 1),
+        ({"account": {"max_exposure": Decimal(900)}}, "volume", 1),
     ],
     ids=["inventory", "repeated execution", "stuck", "message rate", "exposure"],
 )

@@ -35,6 +35,8 @@ from asmm_daemon.kernels import inner_kernel
 from asmm_daemon.units import NS_PER_S
 
 QUIET_NS = NS_PER_S
+FINE = 1e12
+"""Shares are compared on this grid: a decimal share on a limit is not beyond it for float noise."""
 _KEEP, _PLACE, _AMEND = changes.KEEP, changes.PLACE, changes.AMEND
 _CANCEL, _REPLACE = changes.CANCEL, changes.REPLACE
 
@@ -250,5 +252,5 @@ def limit_share(f: Fast) -> float:
     spot = f.params[0].spot
     if most <= 0.0:
         return 1.0 if held != 0.0 or spot else 0.0
-    used = held / most
+    used = np.rint(held / most * FINE) / FINE
     return max(used, 1.0 - used) if spot else abs(used)
