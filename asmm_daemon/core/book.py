@@ -32,6 +32,8 @@ HEAD = np.dtype(
         ("ask", np.int64),  # best ask in ticks, NO_ASK when the side is empty
         ("known", np.bool_),  # False from a GAP until the next CLEAR
         ("dropped", np.int64),  # levels outside the window that were left out
+        ("bid_top", np.int64),  # no bid cell above it is occupied, no ask cell below ask_low: a crossed
+        ("ask_low", np.int64),  # book pushes its best prices back but leaves the cells (match_level)
     ],
     align=True,
 )
@@ -49,6 +51,7 @@ def new_book(width: int = 65536) -> Book:
     """An empty, unknown book whose window spans `width` ticks."""
     head = np.zeros(1, HEAD)
     head["lo"], head["bid"], head["ask"] = -1, NO_BID, NO_ASK
+    head["bid_top"], head["ask_low"] = NO_BID, NO_ASK
     return Book(head, np.zeros(width, np.int64), np.zeros(width, np.int64))
 
 
@@ -130,6 +133,10 @@ def set_level(book: Book, side: int, price: int, qty: int) -> None:
     cells = book.bids if side > 0 else book.asks
     cells[i] = qty
     if qty > 0:
+        if side > 0:
+            head.bid_top = max(head.bid_top, price)
+        else:
+            head.ask_low = min(head.ask_low, price)
         if improves:
             best = price
     elif price == best:
@@ -167,15 +174,18 @@ def clear_to(book: Book, side: int, price: int) -> None:
         if price == 0:
             cells[:] = 0
         elif side > 0:
-            cells[max(price - head.lo, 0) :] = 0
+            cells[max(price - head.lo, 0) : max(head.bid_top - head.lo + 1, 0)] = 0
         else:
-            cells[: max(min(price - head.lo + 1, n), 0)] = 0
+            cells[max(min(head.ask_low - head.lo, n), 0) : max(price - head.lo + 1, 0)] = 0
     if side > 0:
+        head.bid_top = NO_BID if price == 0 else min(head.bid_top, price - 1)
         if price == 0:
             head.bid = NO_BID
         elif head.bid >= price:
             head.bid = next_level(book, BID, price)
-    elif price == 0:
+        return
+    head.ask_low = NO_ASK if price == 0 else max(head.ask_low, price + 1)
+    if price == 0:
         head.ask = NO_ASK
     elif head.ask <= price:
         head.ask = next_level(book, ASK, price)

@@ -251,10 +251,10 @@ def _on_reply(f: Fast) -> None:
 
 @flat_kernel
 def write_step(f: Fast) -> None:
-    """The record of the cycle that ends now."""
+    """The record of the cycle that ends now; where the room ends the oldest is written over."""
     d = f.desk[0]
     p = f.params[0]
-    step = f.steps[d.steps]
+    step = f.steps[d.steps % f.steps.size]
     mid = f.market.market[0].mid * p.tick
     step.t_ns = d.now_ns
     step.mid = mid if mid > 0.0 else np.nan

@@ -199,6 +199,7 @@ def sync(f: Fast) -> bool:
             done = _new_quote(f, want.side, want.level, want.price, want.lots)
         refused = refused or not done
     see_resting(f)
+    d.moved = refused
     return refused
 
 

@@ -127,6 +127,7 @@ DESK = np.dtype(
         ("executed_from", np.int64),
         # orders
         ("orders", np.int64),
+        ("moved", np.bool_),  # whether the last difference may be out of date, or was refused in part
         ("serial", np.int64),
         ("bid", np.int64),  # our best resting prices, 0: none
         ("ask", np.int64),

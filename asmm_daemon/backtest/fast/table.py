@@ -70,6 +70,7 @@ def drop_order(f: Fast, at: int) -> None:
 def see_resting(f: Fast) -> None:
     """Notes our best resting prices."""
     d = f.desk[0]
+    d.moved = True
     d.bid = d.ask = 0
     for i in range(d.orders):
         order = f.orders[i]

@@ -276,5 +276,5 @@ def beat(f: Fast) -> None:
         return
     if not d.quoting or d.off != d.decided_off or d.refused:
         requote(f)
-    else:
+    elif d.moved or d.state != ACTIVE or f.limits[0].can_replace:
         sync(f)
