@@ -66,19 +66,26 @@ class ModelSpec:
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Names and shapes of the tensors that such a network has."""
-        shapes: dict[str, tuple[int, ...]] = {}
-        width = len(self.feature_names)
-        dense = self.layers
-        if self.kind == "lstm":
-            cells, dense = self.layers[0], self.layers[1:]
-            shapes |= {"lstm.weight_ih": (4 * cells, width), "lstm.weight_hh": (4 * cells, cells)}
-            shapes |= {"lstm.bias_ih": (4 * cells,), "lstm.bias_hh": (4 * cells,)}
-            width = cells
-        for n, out in enumerate(dense):
-            shapes |= {f"layers.{n}.weight": (out, width), f"layers.{n}.bias": (out,)}
-            width = out
         count = len(self.gammas) * len(self.skews)
-        return shapes | {"head.weight": (count, width), "head.bias": (count,)}
+        return tensor_shapes(self.kind, self.layers, len(self.feature_names), count)
+
+
+def tensor_shapes(
+    kind: str, layers: Sequence[int], features: int, actions: int
+) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors of a network, first layer first."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    width = features
+    dense = layers
+    if kind == "lstm":
+        cells, dense = layers[0], layers[1:]
+        shapes |= {"lstm.weight_ih": (4 * cells, width), "lstm.weight_hh": (4 * cells, cells)}
+        shapes |= {"lstm.bias_ih": (4 * cells,), "lstm.bias_hh": (4 * cells,)}
+        width = cells
+    for n, out in enumerate(dense):
+        shapes |= {f"layers.{n}.weight": (out, width), f"layers.{n}.bias": (out,)}
+        width = out
+    return shapes | {"head.weight": (actions, width), "head.bias": (actions,)}
 
 
 Tensors = Mapping[str, NDArray[np.float32]]

@@ -1,0 +1,176 @@
+"""Double DQN (van Hasselt, Guez and Silver 2016): the networks, their optimiser and one update.
+
+Every random number comes from generators seeded by the hyper-parameters, and one thread computes: the
+same seed gives the same weights bit for bit on the same machine.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from asmm_daemon.learn.hyper import Hyper
+from asmm_daemon.learn.networks import DensePass, Parameters, Shape
+from asmm_daemon.learn.normalise import Running
+from asmm_daemon.learn.passes import DenseLearning, Pass, RecurrentLearning, Scaling
+from asmm_daemon.learn.protocol import Observations
+from asmm_daemon.learn.recurrent import LstmPass
+from asmm_daemon.learn.replay import Draw, Ring
+from asmm_daemon.learn.schedule import Linear
+
+Cell = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+@contextmanager
+def reproducible() -> Iterator[None]:
+    """One thread and deterministic algorithms, as long as it lasts. Small networks are fastest so.
+
+    Denormal numbers count as zero: the moments of weights behind dead units decay into them, and one step
+    of Adam then takes twenty times as long.
+    """
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(mode=True)
+    torch.set_flush_denormal(True)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(mode=strict)
+
+
+class Learner:
+    """Online and target network of one training. Call its methods within `reproducible()`."""
+
+    def __init__(self, hyper: Hyper, n_features: int, n_actions: int) -> None:
+        self.hyper = hyper
+        self.shape = Shape.of(hyper, n_features, n_actions)
+        self.online = Parameters(self.shape)
+        self.target = Parameters(self.shape)
+        self.updates = 0
+        self.features = Running(n_features)
+        self.rewards = Running(1)
+        self._generator = torch.Generator().manual_seed(hyper.seed)
+        self.online.initialise(self._generator)
+        self._move_target(1.0)
+        self._gradients = Parameters(self.shape)
+        self.online.flat.grad = self._gradients.flat
+        self._adam = torch.optim.Adam([self.online.flat], lr=hyper.learning_rate, fused=True)
+        self._rate = Linear(hyper.learning_rate, hyper.learning_rate_end, hyper.steps)
+        self._scaling = Scaling(n_features, hyper.feature_clip)
+        recurrent = hyper.kind == "lstm"
+        self._pass: Pass = (RecurrentLearning if recurrent else DenseLearning)(self.shape, hyper)
+        self._acting: dict[int, Acting] = {}
+
+    def prepare(self, step: int) -> None:
+        """Brings normalisation and learning rate up to date; once for the updates of a step."""
+        self._scaling.set(self.features.mean, self.features.scale)
+        self._adam.param_groups[0]["lr"] = self._rate.at(step)
+
+    def rate(self, step: int) -> float:
+        """The learning rate at a step."""
+        return self._rate.at(step)
+
+    def update(self, fields: Mapping[str, Tensor], draw: Draw, ring: Ring) -> Tensor:
+        """One update on drawn rows; returns the mean loss as a tensor, not yet read.
+
+        The loss is Huber's with its bend at `huber` deviations of the reward: the slope at an error e is
+        e clamped to ±δ.
+        """
+        bend = self.hyper.huber * float(self.rewards.scale[0])
+        self._pass.load(fields, torch.from_numpy(draw.index), self._scaling)
+        dropout = self._generator if self.hyper.dropout else None
+        errors = self._pass.errors(self.online, self.target, dropout)
+        slopes = errors.clamp(-bend, bend)
+        loss = (slopes * (errors - 0.5 * slopes)).mean()
+        if ring.prioritised:
+            slopes.mul_(self._pass.spread(torch.from_numpy(draw.weights)))
+            ring.prioritise(draw.index, self._pass.per_row(errors).numpy())
+            slopes.div_(self.hyper.batch)
+        else:
+            slopes.div_(errors.numel())
+        self._pass.descend(slopes, self.online, self._gradients)
+        self._descend()
+        return loss
+
+    def _descend(self) -> None:
+        self._gradients.unfold()
+        flat = self._gradients.flat
+        norm = torch.linalg.vector_norm(flat)
+        flat.mul_((self.hyper.clip_norm / (norm + 1e-6)).clamp_(max=1.0))
+        self._adam.step()
+        self.online.fold()
+        self.updates += 1
+        if self.updates % self.hyper.target_every == 0:
+            self._move_target(self.hyper.target_share)
+
+    def _move_target(self, share: float) -> None:
+        self.target.flat.lerp_(self.online.flat, share)
+        self.target.fold()
+
+    def start(self, n_envs: int) -> Cell:
+        """The state of a network that has seen nothing, for every environment; no cells if it has none."""
+        return (np.zeros((n_envs, self.shape.cells), np.float32),) * 2
+
+    def values(self, obs: Observations, cell: Cell) -> tuple[NDArray[np.float32], Cell]:
+        """Action values (n, actions) of the observations, and the state after them."""
+        rows = len(obs)
+        if rows not in self._acting:
+            self._acting[rows] = Acting(self.shape, rows)
+        return self._acting[rows](self.online, self._scaling, obs, cell)
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """Everything for a checkpoint."""
+        adam = self._adam.state[self.online.flat]
+        state: dict[str, NDArray[np.generic]] = {
+            "online": self.online.flat.numpy(),
+            "target": self.target.flat.numpy(),
+            "generator": self._generator.get_state().numpy(),
+            "updates": np.array([self.updates]),
+        }
+        state |= {f"adam.{name}": value.numpy().reshape(-1) for name, value in adam.items()}
+        for name, running in (("features", self.features), ("rewards", self.rewards)):
+            state |= {f"{name}.{key}": value for key, value in running.state().items()}
+        return state
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """The reverse of `state`."""
+        for name, theta in (("online", self.online), ("target", self.target)):
+            theta.flat.copy_(torch.from_numpy(state[name]))
+            theta.fold()
+        self._generator.set_state(torch.from_numpy(state["generator"].copy()))
+        self.updates = int(state["updates"][0])
+        if "adam.step" in state:
+            names = ("exp_avg", "exp_avg_sq")
+            kept = {name: torch.from_numpy(state[f"adam.{name}"].copy()) for name in names}
+            kept["step"] = torch.tensor(float(state["adam.step"][0]))
+            self._adam.state[self.online.flat].update(kept)
+        for name, running in (("features", self.features), ("rewards", self.rewards)):
+            running.restore({key: state[f"{name}.{key}"] for key in ("count", "mean", "squares")})
+
+
+class Acting:
+    """Buffers for choosing actions in `rows` environments at once."""
+
+    def __init__(self, shape: Shape, rows: int) -> None:
+        self._dense = DensePass(shape, rows)
+        self._lstm = LstmPass(shape, 1, rows) if shape.cells else None
+
+    def __call__(
+        self, theta: Parameters, scaling: Scaling, obs: Observations, cell: Cell
+    ) -> tuple[NDArray[np.float32], Cell]:
+        """Values of the observations, and the state after them."""
+        seen = self._dense.input if self._lstm is None else self._lstm.input[0]
+        seen.copy_(torch.from_numpy(obs))
+        scaling(seen)
+        if self._lstm is not None:
+            self._lstm.hidden[0].copy_(torch.from_numpy(cell[0]))
+            self._lstm.memory[0].copy_(torch.from_numpy(cell[1]))
+            self._dense.input.copy_(self._lstm.forward(theta)[0])
+            cell = (self._lstm.hidden[1].numpy().copy(), self._lstm.memory[1].numpy().copy())
+        return self._dense.forward(theta).numpy(), cell

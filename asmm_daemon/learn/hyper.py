@@ -1,0 +1,121 @@
+"""Every number of the learner, and where it departs from Alpha-AS (Falces Marín et al., PLOS ONE 2022).
+
+| what | Alpha-AS | here | why |
+|---|---|---|---|
+| target | max over one network, blended with 0.85 of the old value | Double DQN: the online network chooses, the target network values | the maximum of noisy values is biased upwards |
+| discount | 0.75 (0.95) | 0.99 | fills come minutes apart; 0.75 sees 20 s |
+| loss | squared error | Huber, linear beyond `huber` ≥ 5 deviations of the reward | squares let one jump of the market set the weights |
+| optimiser | SGD with Nesterov, rate 0.01, momentum 0.5 | Adam, gradients clipped by their norm | needs no scale of the rewards |
+| output | tanh on rewards of any size | linear | tanh cannot express values beyond 1 |
+| inputs | rounded, z-scored once | running mean and scale, clipped, saved with the model | the agent sees what it saw in training |
+| network | 104–104 (`PAPER_LAYERS`) | the guide's 128–256–128 | the guide's default; the paper's is a preset |
+| recurrent | LSTM over the same replay of single steps | sequences with the state they began in, warmed up (R2D2) | a state that the present weights would not give misleads |
+| replay | 10,000, batch 500 | 100,000, batch 64 | the guide's; older days stay represented |
+| options | none | dueling, n-step, prioritised replay | each off by default |
+"""  # noqa: E501  (a table has long rows)
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from asmm_daemon.errors import ConfigError
+
+GUIDE_LAYERS = (128, 256, 128)
+PAPER_LAYERS = (104, 104)
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """Hyper-parameters of one training. Steps count transitions of single environments."""
+
+    kind: Literal["mlp", "lstm"] = "mlp"
+    layers: tuple[int, ...] = GUIDE_LAYERS
+    """Widths of the hidden layers; of an `lstm` the first is the recurrent one."""
+    activation: Literal["relu", "tanh"] = "relu"
+    dueling: bool = False
+    """Q = V + A − mean(A) (Wang et al. 2016); exported as the one linear head that it is."""
+    dropout: float = 0.0
+    """Share of hidden units dropped, in the values being learned alone."""
+
+    steps: int = 1_000_000
+    learn_after: int = 2_000
+    """Steps before the first update."""
+    steps_per_update: float = 1.0
+    seed: int = 0
+
+    discount: float = 0.99
+    n_step: int = 1
+    """Rewards summed before the bootstrap."""
+    batch: int = 64
+    """Transitions per update; sequences if recurrent."""
+    learning_rate: float = 1e-3
+    learning_rate_end: float = 1e-3
+    """Reached linearly at the last step."""
+    huber: float = 5.0
+    """Where the loss turns linear, in standard deviations of the reward."""
+    clip_norm: float = 10.0
+    """Largest norm of a gradient."""
+    target_every: int = 1_000
+    """Updates between moves of the target network."""
+    target_share: float = 1.0
+    """How far it moves: 1 copies, less is Polyak averaging."""
+
+    epsilon: float = 1.0
+    epsilon_end: float = 0.05
+    epsilon_steps: int = 200_000
+    """Steps over which ε falls linearly."""
+
+    replay: int = 100_000
+    """Transitions kept; sequences times their length if recurrent."""
+    prioritised: bool = False
+    """Proportional prioritised replay (Schaul et al. 2016)."""
+    priority_power: float = 0.6
+    importance_power: float = 0.4
+    """β at the first step; it grows to 1 at the last."""
+    sequence: int = 20
+    """Steps of a sequence that are learned from (recurrent only)."""
+    burn_in: int = 10
+    """Steps before them that only warm up the state."""
+
+    feature_clip: float = 10.0
+    """Normalised features are clipped to ± this."""
+    evaluate_every: int = 50_000
+    evaluate_steps: int = 1_000
+    """Steps of every validation environment per greedy evaluation."""
+    report_every: int = 5_000
+    checkpoint_every_s: float = 20.0
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError naming the first value that cannot be."""
+        positive: tuple[str, ...] = (
+            "steps",
+            "n_step",
+            "batch",
+            "target_every",
+            "replay",
+            "sequence",
+            "evaluate_every",
+        )
+        positive += ("evaluate_steps", "report_every", "steps_per_update", "feature_clip", "clip_norm")
+        for name in positive:
+            _require(getattr(self, name) > 0, name, getattr(self, name), "more than 0")
+        for name in ("epsilon", "epsilon_end", "priority_power", "importance_power"):
+            _require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "within [0, 1]")
+        _require(self.kind in ("mlp", "lstm"), "kind", self.kind, "mlp or lstm")
+        _require(self.activation in ("relu", "tanh"), "activation", self.activation, "relu or tanh")
+        _require(bool(self.layers) and min(self.layers) > 0, "layers", self.layers, "widths of 1 or more")
+        _require(0 <= self.dropout < 1, "dropout", self.dropout, "within [0, 1)")
+        _require(0 < self.discount < 1, "discount", self.discount, "within (0, 1)")
+        _require(0 < self.target_share <= 1, "target_share", self.target_share, "within (0, 1]")
+        _require(self.huber >= 5, "huber", self.huber, "5 or more: less cuts off ordinary rewards")
+        _require(self.batch <= self.replay, "replay", self.replay, f"at least the batch of {self.batch}")
+        _require(self.burn_in >= 0, "burn_in", self.burn_in, "0 or more")
+        _require(self.n_step <= self.sequence, "n_step", self.n_step, f"at most sequence ({self.sequence})")
+
+    def as_json(self) -> dict[str, Any]:
+        """By name, as JSON writes it."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+
+
+def _require(good: bool, name: str, value: object, right: str) -> None:  # noqa: FBT001
+    if not good:
+        raise ConfigError(f"{name} is {value!r}, expected {right}")
