@@ -81,6 +81,7 @@ class Quoting(Section):
     skew_max: NotNegative = 2.0
     inventory_term: bool = True
     fee_in_spread: bool = True
+    half_spread_factor: Positive = 1.0
     min_edge_bps: Finite = 0.0
     min_half_spread_bps: NotNegative = 0.0
     max_half_spread_bps: Positive = 200.0

@@ -52,6 +52,14 @@ def moment(name: str, text: str | None) -> int | None:
     return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()) * NS_PER_S
 
 
+def seconds(name: str, text: str) -> float:
+    """Seconds of a duration such as 90s, 30m or 1h; 0 is one too. Raises ConfigError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip())
+    if match is None:
+        raise ConfigError(f"{name} {text}: write a duration such as 90s, 30m or 1h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}[match[2]]
+
+
 def latency(text: str) -> Latency:
     """`10ms` there and the same back, or `10ms,25ms`; also in us, ns or s."""
     parts = text.split(",")

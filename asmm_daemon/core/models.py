@@ -29,7 +29,7 @@ def model_half_spread(params: Params, out: Decision, sigma: float) -> float:
         half = glft_half_spread(d.gamma_hat, d.kappa, d.intensity_a, sigma, delta, p.inventory_term)
     else:
         half = as_half_spread(d.gamma_hat, d.kappa, sigma, d.tau, p.inventory_term)
-    return d.fee + half + p.min_edge_bps * 1e-4 * d.m
+    return d.fee + half * p.half_spread_factor + p.min_edge_bps * 1e-4 * d.m
 
 
 @flat_kernel

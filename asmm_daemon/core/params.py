@@ -55,6 +55,8 @@ class QuoteParams:
     """Whether the half-spread carries ½·γ̂·σ²·τ (off: the guide's formula)."""
     fee_in_spread: bool = True
     """Whether the half-spread carries the maker fee (a rebate narrows it)."""
+    half_spread_factor: float = 1.0
+    """Multiplies the model's half-spread, before fee and edge."""
     min_edge_bps: float = 0.0
     """Edge asked for on top of the model's half-spread."""
     min_half_spread_bps: float = 0.0

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from asmm_daemon.backtest.fast.gate import mid_price
 from asmm_daemon.backtest.fast.loop import ASKS, act, run
-from asmm_daemon.backtest.fast.money import mid_price
 from asmm_daemon.backtest.fast.records import Fast
 from asmm_daemon.backtest.timeline import Timeline
 from asmm_daemon.backtest.venue import Venue

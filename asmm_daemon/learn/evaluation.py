@@ -1,0 +1,190 @@
+"""Walk-forward evaluation: everything is chosen on the past, judged on what nobody has seen.
+
+In each fold the baseline is tuned and the agents are trained on the training stretch; the agents' best
+networks are chosen on the validation stretch; every strategy is then run over the test stretch with fees
+and latency on. Tuning and training get the same budget: so many passes over the training stretch.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from asmm_daemon.backtest.result import Result
+from asmm_daemon.backtest.setup import Setup
+from asmm_daemon.core.params import Model
+from asmm_daemon.core.policy import FixedPolicy, Policy
+from asmm_daemon.errors import ConfigError
+from asmm_daemon.events import Rows
+from asmm_daemon.learn.lessons import Lessons, Span, prepare
+from asmm_daemon.learn.tape_env import Reward
+from asmm_daemon.learn.tuning import FLOOR, Score, tune
+from asmm_daemon.tape.columns import TapeInfo
+from asmm_daemon.units import NS_PER_S
+
+Agent = Literal["alpha_as", "alpha_as_rnn"]
+KINDS: dict[Agent, Literal["mlp", "lstm"]] = {"alpha_as": "mlp", "alpha_as_rnn": "lstm"}
+QUIET = "no_quotes"
+TUNED = "tuned_as"
+WITHIN_FLOOR_BPS = 4.0
+"""The widest half-spread of a constant-spread strategy that stays within the participation floor."""
+EVALUATE_STEPS = 200
+UPDATE_EVERY = 4
+"""Steps of the environments per update: one in four keeps a training as long as its tuning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One round of walking forward: three stretches, each after the one before."""
+
+    train: Span
+    validation: Span
+    test: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to evaluate. `budget` counts passes over the training stretch, for tuning and per agent."""
+
+    budget: int = 40
+    seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
+    agents: tuple[Agent, ...] = ("alpha_as", "alpha_as_rnn")
+    score: Score = "pnl"
+    n_envs: int = 32
+    episode_s: float = 3600.0
+    reward: Literal["dampened", "penalised"] = "dampened"
+    penalty: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Results over the test stretches by strategy, and what tuning and training had chosen."""
+
+    results: dict[str, list[Result]] = field(default_factory=dict)
+    chosen: list[dict[str, float]] = field(default_factory=list)
+
+    def add(self, name: str, result: Result) -> None:
+        """One more fold of a strategy."""
+        self.results.setdefault(name, []).append(result)
+
+
+def folds(
+    start_ns: int, end_ns: int, *, train_s: float, validation_s: float, test_s: float, purge_s: float
+) -> Iterator[Fold]:
+    """Consecutive folds, each moved on by its test stretch; a purged gap stands between the stretches.
+
+    Raises ConfigError when not even one fits.
+    """
+    train, validation, test, purge = (round(s * NS_PER_S) for s in (train_s, validation_s, test_s, purge_s))
+    at, count = start_ns, 0
+    while at + train + validation + test + 2 * purge <= end_ns:
+        second = at + train + purge
+        third = second + validation + purge
+        yield Fold(Span(at, at + train), Span(second, second + validation), Span(third, third + test))
+        at, count = at + test, count + 1
+    if not count:
+        have, need = (end_ns - start_ns) / NS_PER_S, train_s + validation_s + test_s + 2 * purge_s
+        raise ConfigError(f"the recording's {have:.0f} s hold no fold: one needs {need:.0f} s")
+
+
+def baselines(setup: Setup) -> dict[str, Setup]:
+    """The strategies without tuning or training, by name; `no_quotes` never trades."""
+    constant_bps = min(setup.spec.quote.constant_half_spread_bps, WITHIN_FLOOR_BPS)
+    plain = replace(setup.spec.quote, constant_half_spread_bps=constant_bps)
+    quotes = {which.name.lower(): replace(plain, model=which) for which in Model}
+    quotes[QUIET] = replace(plain, max_half_spread_bps=1e6, min_half_spread_bps=1e6, collar_bps=1.0)
+    return {
+        name: replace(setup, name=name, spec=replace(setup.spec, quote=quote, policy=_fixed(setup)))
+        for name, quote in quotes.items()
+    }
+
+
+def _fixed(setup: Setup) -> Policy:
+    return FixedPolicy(setup.spec.quote.gamma, setup.spec.quote.skew)
+
+
+def evaluate(
+    setup: Setup,
+    info: TapeInfo,
+    rows: Rows,
+    rounds: Sequence[Fold],
+    plan: Plan,
+    folder: Path,
+    *,
+    progress: Callable[[str], None] | None = None,
+) -> Evaluation:
+    """Every strategy over every fold's test stretch. Trainings lie in `folder` and are resumed there.
+
+    Agents appear once per seed, as `alpha_as/1`. Raises ConfigError, ModelError or TapeError.
+    """
+    told = progress or (lambda _: None)
+    found = Evaluation()
+    as_setup = replace(setup, spec=replace(setup.spec, policy=_fixed(setup)))
+    for number, fold in enumerate(rounds, 1):
+        told(f"fold {number}: checkpoints")
+        lessons = prepare(as_setup, info, rows, fold.train, fold.validation)
+        for name, baseline in baselines(as_setup).items():
+            found.add(name, lessons.backtest(baseline, fold.test))
+        told(f"fold {number}: tuning")
+        tuned = tune(
+            as_setup,
+            lambda candidate: [lessons.backtest(candidate, fold.train)],  # noqa: B023 (called at once)
+            trials=plan.budget,
+            score=plan.score,
+        )
+        found.chosen.append(tuned.parameters)
+        found.add(TUNED, lessons.backtest(replace(tuned.setup, name=TUNED), fold.test))
+        for agent in plan.agents:
+            for seed in plan.seeds:
+                told(f"fold {number}: training {agent}, seed {seed}")
+                policy = train_agent(lessons, plan, agent, seed, folder / f"fold{number}" / f"{agent}-{seed}")
+                spec = replace(setup.spec, policy=policy)
+                run = replace(setup, name=agent, spec=spec)
+                found.add(f"{agent}/{seed}", lessons.backtest(run, fold.test))
+    return found
+
+
+def train_agent(lessons: Lessons, plan: Plan, agent: Agent, seed: int, folder: Path) -> Policy:
+    """The agent's best network by validation, as a policy."""
+    from asmm_daemon.learn.export import About  # noqa: PLC0415 (torch is loaded only where one trains)
+    from asmm_daemon.learn.hyper import Hyper  # noqa: PLC0415
+    from asmm_daemon.learn.model_file import load_policy  # noqa: PLC0415
+    from asmm_daemon.learn.train import train  # noqa: PLC0415
+
+    train_s = (lessons.train.end_ns - lessons.train.start_ns) / NS_PER_S
+    steps = round(plan.budget * train_s / lessons.setup.cycle_s)
+    reward = Reward(lessons.reward_unit, plan.reward, plan.penalty)
+    hyper = Hyper(
+        kind=KINDS[agent],
+        layers=(64, 64) if KINDS[agent] == "lstm" else (128, 256, 128),
+        steps=steps,
+        steps_per_update=UPDATE_EVERY,
+        epsilon_steps=steps // 2,
+        evaluate_every=max(steps // 8, 1),
+        evaluate_steps=EVALUATE_STEPS,
+        learning_rate_end=1e-4,
+        seed=seed,
+    )
+    about = About(
+        feature_names=lessons.feature_names,
+        gammas=lessons.gammas,
+        skews=lessons.skews,
+        reward=plan.reward,
+        reward_unit=lessons.reward_unit,
+        cycle_s=lessons.setup.cycle_s,
+    )
+    train(
+        lessons.env(lessons.train, reward, n_envs=plan.n_envs, episode_s=plan.episode_s),
+        lessons.env(lessons.validation, reward, n_envs=plan.n_envs, episode_s=plan.episode_s),
+        hyper,
+        folder,
+        about=about,
+    )
+    return load_policy(folder / "best.json")
+
+
+def below_floor(results: Sequence[Result], floor: float = FLOOR) -> bool:
+    """Whether a strategy quoted both sides near the market for less of the healthy time than it must."""
+    healthy = sum(float(result.steps["healthy_s"].sum()) for result in results)
+    near = sum(float(result.steps["near_both_s"].sum()) for result in results)
+    return not near >= floor * healthy

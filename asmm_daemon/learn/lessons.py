@@ -1,0 +1,97 @@
+"""A recording made ready to learn from: training and validation on one tape, never beyond its end."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from asmm_daemon.backtest.fast.engine import run_fast
+from asmm_daemon.backtest.result import Result
+from asmm_daemon.backtest.setup import Setup
+from asmm_daemon.backtest.timeline import Timeline, timeline
+from asmm_daemon.core.features import FEATURE_NAMES
+from asmm_daemon.core.params import to_record
+from asmm_daemon.core.policy import FixedPolicy
+from asmm_daemon.errors import TapeError
+from asmm_daemon.events import Rows
+from asmm_daemon.learn.tape_env import GAMMAS, SKEWS, Reward, TapeEnv
+from asmm_daemon.tape.checkpoints import Checkpoints, build
+from asmm_daemon.tape.columns import TapeInfo
+
+WIDTH = 16384
+EVERY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of the receive clock, in ns."""
+
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """One market's tape with its checkpoints, cut into training and validation.
+
+    `reward_unit` is order size × the median 1/κ of the training stretch, in quote currency: what a fill
+    at the usual distance earns. A constant, since a divisor that moves with the half-spread would let a
+    wide γ shrink its losses.
+    """
+
+    setup: Setup
+    info: TapeInfo
+    tape: Timeline
+    checkpoints: Checkpoints
+    train: Span
+    validation: Span
+    reward_unit: float
+    gammas: tuple[float, ...] = GAMMAS
+    skews: tuple[float, ...] = SKEWS
+
+    def env(self, span: Span, reward: Reward, *, n_envs: int, episode_s: float) -> TapeEnv:
+        """Copies that start and end within a stretch."""
+        return TapeEnv(
+            self.setup,
+            self.tape,
+            self.checkpoints,
+            reward,
+            n_envs=n_envs,
+            episode_s=episode_s,
+            gammas=self.gammas,
+            skews=self.skews,
+            start_ns=span.start_ns,
+            end_ns=span.end_ns,
+            width=WIDTH,
+        )
+
+    def backtest(self, setup: Setup, span: Span) -> Result:
+        """A strategy over a stretch, warm from what lies before."""
+        return run_fast(setup, self.info, self.tape, begin_ns=span.start_ns, end_ns=span.end_ns)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """What a model reads."""
+        return FEATURE_NAMES
+
+
+def prepare(setup: Setup, info: TapeInfo, rows: Rows, train: Span, validation: Span) -> Lessons:
+    """Indexes the tape, takes its checkpoints and the reward's unit.
+
+    Raises TapeError when the training stretch has no quotes to take the unit from.
+    """
+    tape = timeline(rows)
+    params = to_record(setup.spec.quote, setup.spec.instrument)
+    plain = replace(setup.spec, policy=FixedPolicy(setup.spec.quote.gamma))
+    seen = run_fast(
+        replace(setup, spec=plain), info, tape, begin_ns=train.start_ns, end_ns=train.end_ns
+    ).steps
+    known = np.isfinite(seen["half_spread"]) & (seen["kappa"] > 0) & (seen["mid"] > 0)
+    if not known.any():
+        raise TapeError("the training stretch has not one quote: is it too short, or the order too small?")
+    quote = setup.spec.quote
+    size = (
+        quote.order_size / float(np.median(seen["mid"][known])) if quote.size_in_quote else quote.order_size
+    )
+    unit = size * float(np.median(1.0 / seen["kappa"][known]))
+    checkpoints = build(rows, params, EVERY_S, width=WIDTH)
+    return Lessons(setup, info, tape, checkpoints, train, validation, unit)

@@ -1,0 +1,215 @@
+"""The environment over a tape: copies of the simulated daemon, each starting somewhere else.
+
+Observations are the features that the daemon's policy sees, raw. An action is one γ and one skew, held
+for a quote cycle; where nothing may be quoted (a gap, a pause) a step lasts until the daemon asks again.
+An episode is cut off after `episode_s` or at the tape's end, and over when the drawdown switch halts.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asmm_daemon.backtest.fast.engine import begin
+from asmm_daemon.backtest.fast.records import HALTED, Fast, new_desk
+from asmm_daemon.backtest.fast.vector import DAMPENED, PENALISED, put, stack, step_all, view
+from asmm_daemon.backtest.setup import Setup
+from asmm_daemon.backtest.timeline import Timeline
+from asmm_daemon.core.features import N_STATE
+from asmm_daemon.errors import ConfigError
+from asmm_daemon.learn.protocol import Observations, State, Step
+from asmm_daemon.tape.checkpoints import Checkpoints
+from asmm_daemon.units import NS_PER_S
+
+GAMMAS = (0.01, 0.1, 0.2, 0.9)
+SKEWS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+_FILLS = 2048
+_NO_ACTION = np.int64(-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """What is learned from. `unit` is what rewards are divided by, in quote currency.
+
+    `dampened`: Δ(realised + min(unrealised, 0)), the reference's asymmetric dampened PnL. `penalised`:
+    ΔPnL − penalty·|q|, q in risk lots. Fees are in both.
+    """
+
+    unit: float
+    kind: Literal["dampened", "penalised"] = "dampened"
+    penalty: float = 0.0
+
+
+class TapeEnv:
+    """`n_envs` copies over one tape.
+
+    Args:
+        setup: the market, its limits and the latency; its policy is not asked.
+        tape: what all copies see.
+        checkpoints: where episodes may start.
+        reward: what is learned from.
+        n_envs: copies.
+        episode_s: length of an episode.
+        gammas: grid of γ.
+        skews: grid of skews; action i is (gammas[i // len(skews)], skews[i % len(skews)]).
+        start_ns: no episode starts before it.
+        end_ns: no episode goes beyond it.
+        width: ticks of each book, as in the checkpoints.
+
+    Raises:
+        ConfigError: no checkpoint leaves room for an episode.
+    """
+
+    n_features = N_STATE
+
+    def __init__(
+        self,
+        setup: Setup,
+        tape: Timeline,
+        checkpoints: Checkpoints,
+        reward: Reward,
+        *,
+        n_envs: int = 1,
+        episode_s: float = 3600.0,
+        gammas: tuple[float, ...] = GAMMAS,
+        skews: tuple[float, ...] = SKEWS,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        width: int = 65536,
+    ) -> None:
+        self.n_envs = n_envs
+        self.n_actions = len(gammas) * len(skews)
+        self.reward = reward
+        self._gammas, self._skews = np.array(gammas), np.array(skews)
+        self._setup, self._tape, self._checkpoints = setup, tape, checkpoints
+        self._episode_ns = round(episode_s * NS_PER_S)
+        self._last_ns = int(tape.local_ns[-1]) if end_ns is None else end_ns
+        self._starts = self._usable(start_ns)
+        self._blank = _small(begin(setup, tape, width=width))
+        self._blank.desk["asks"] = True
+        self._many = stack(self._blank, n_envs)
+        self._end_ns = np.zeros(n_envs, np.int64)
+        self._begun = np.zeros(n_envs, np.int64)
+        self._taken = np.zeros((n_envs, int(episode_s / setup.cycle_s) + 2), np.int16)
+        self._steps = np.zeros(n_envs, np.int64)
+        self._rng = np.random.default_rng(0)
+        self._obs = np.zeros((n_envs, N_STATE), np.float32)
+        self._final = np.zeros_like(self._obs)
+        self._paid = np.zeros(n_envs)
+        self._running = np.zeros(n_envs, np.bool_)
+        self._still = np.full(n_envs, -1, np.int64)
+
+    def reset(self, seed: int) -> Observations:
+        """Starts every copy anew at a random checkpoint."""
+        self._rng = np.random.default_rng(seed)
+        for i in range(self.n_envs):
+            self._start(i)
+        return self._obs
+
+    def step(self, actions: NDArray[np.int64]) -> Step:
+        """One step of every copy; those that ended start anew."""
+        taken = np.asarray(actions, np.int64)
+        self._taken[np.arange(self.n_envs), self._steps] = taken
+        self._steps += 1
+        self._advance(self._many, self._end_ns, taken, self._final, self._paid, self._running)
+        rewards = (self._paid / self.reward.unit).astype(np.float32)
+        halted = self._many.desk["state"][:, 0] == HALTED
+        over = ~self._running | halted | (self._steps >= self._taken.shape[1])
+        self._obs[:] = self._final
+        for i in np.flatnonzero(over):
+            self._start(int(i))
+        return Step(self._obs, rewards, halted, over & ~halted, self._final)
+
+    def state(self) -> State:
+        """Where every copy began and what it has done since: the rest follows from the tape."""
+        random = self._rng.bit_generator.state["state"]
+        words = [int(random[name]) >> shift & (2**64 - 1) for name in ("state", "inc") for shift in (0, 64)]
+        return {
+            "begun": self._begun.copy(),
+            "taken": self._taken.copy(),
+            "steps": self._steps.copy(),
+            "random": np.array(words, np.uint64),
+        }
+
+    def restore(self, state: State) -> None:
+        """Goes through the episodes under way once more."""
+        words = [int(word) for word in state["random"]]
+        fresh: dict[str, Any] = dict(self._rng.bit_generator.state)
+        fresh["state"] = {"state": words[0] | words[1] << 64, "inc": words[2] | words[3] << 64}
+        self._rng.bit_generator.state = fresh
+        for i in range(self.n_envs):
+            self._start_at(i, int(state["begun"][i]))
+            one = self._slice(i)
+            for action in state["taken"][i, : int(state["steps"][i])]:
+                self._advance(one, self._end_ns[i : i + 1], np.array([action], np.int64), *self._outs(i))
+        self._taken[:], self._steps[:] = state["taken"], state["steps"]
+
+    def _usable(self, start_ns: int | None) -> NDArray[np.int64]:
+        times = self._checkpoints.times_ns
+        first = int(self._tape.local_ns[0]) if start_ns is None else start_ns
+        usable = np.flatnonzero((times >= first) & (times + self._episode_ns <= self._last_ns))
+        if not usable.size:
+            raise ConfigError(
+                f"an episode of {self._episode_ns / NS_PER_S:g} s does not fit into the tape's "
+                f"{(self._last_ns - first) / NS_PER_S:.0f} s"
+            )
+        return usable
+
+    def _start(self, i: int) -> None:
+        """A random checkpoint, and the first observation after it."""
+        for _ in range(16):
+            self._start_at(i, int(self._rng.choice(self._starts)))
+            if self._running[i]:
+                return
+        raise ConfigError(
+            "the daemon quotes at none of 16 starts: is the market warm and the order size right?"
+        )
+
+    def _start_at(self, i: int, number: int) -> None:
+        put(self._many, i, self._blank)
+        one = view(self._many, i)
+        row = self._checkpoints.restore(number, one.market)
+        for into, its in zip(one.venue.matching.book, one.market.book, strict=True):
+            into[:] = its
+        message = int(np.searchsorted(self._tape.ends, row, side="right"))
+        start_ns = int(self._tape.local_ns[message])
+        one.desk[:] = new_desk(self._setup.spec, start_ns=start_ns, cycle_s=self._setup.cycle_s, asks=True)
+        one.desk["message"], one.desk["row"] = message, row
+        one.venue.state["message"], one.venue.state["row"] = message, row
+        one.venue.state["t_ns"] = start_ns
+        self._begun[i], self._steps[i] = number, 0
+        self._end_ns[i] = min(start_ns + self._episode_ns, self._last_ns)
+        still = np.full(1, _NO_ACTION)
+        self._advance(self._slice(i), self._end_ns[i : i + 1], still, *self._outs(i))
+
+    def _slice(self, i: int) -> Fast:
+        return Fast(*(_cut(part, i) for part in self._many))
+
+    def _outs(self, i: int) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_]]:
+        return self._obs[i : i + 1], self._paid[i : i + 1], self._running[i : i + 1]
+
+    def _advance(
+        self,
+        many: Fast,
+        end_ns: NDArray[np.int64],
+        actions: NDArray[np.int64],
+        obs: NDArray[np.float32],
+        paid: NDArray[np.float64],
+        running: NDArray[np.bool_],
+    ) -> None:
+        kind = DAMPENED if self.reward.kind == "dampened" else PENALISED
+        grid = self._gammas, self._skews
+        step_all(many, self._tape, end_ns, *grid, actions, kind, self.reward.penalty, obs, paid, running)
+
+
+def _small(f: Fast) -> Fast:
+    """The same daemon with room for one step's records."""
+    return f._replace(steps=f.steps[:1].copy(), fills=f.fills[:_FILLS].copy())
+
+
+def _cut(part: Any, i: int) -> Any:
+    """Place `i` of every stacked array, its first axis kept."""
+    if isinstance(part, np.ndarray):
+        return part[i : i + 1]
+    return type(part)(*(_cut(each, i) for each in part))

@@ -1,0 +1,132 @@
+"""Tuning of the baseline on training data: Optuna over γ, skew, τ, half-spread multiplier and minimum.
+
+Every trial is one backtest. A trial that quotes both sides near the market for less of the healthy time
+than the participation floor is worth less than any that keeps it: otherwise the best maker is the one
+that does not make.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any, Literal
+
+import optuna
+
+from asmm_daemon.backtest.result import Result
+from asmm_daemon.backtest.setup import Setup
+from asmm_daemon.backtest.statistics import Statistics, measure
+from asmm_daemon.core.policy import FixedPolicy
+from asmm_daemon.errors import ConfigError
+
+FLOOR = 0.8
+"""Share of healthy time with both sides within max(5 bps, 2 ticks) of the mid."""
+SCORES = {"pnl": "pnl_net", "sharpe": "sharpe_step", "pnl_to_map": "pnl_to_map"}
+Score = Literal["pnl", "sharpe", "pnl_to_map"]
+Sampler = Literal["tpe", "genetic", "random"]
+FAR_BELOW = -1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """The best trial: the set-up, what it scored in training, and all trials as (parameters, score)."""
+
+    setup: Setup
+    parameters: dict[str, float]
+    statistics: Statistics
+    trials: tuple[tuple[dict[str, float], float], ...]
+
+
+def sampler_of(name: Sampler, seed: int) -> optuna.samplers.BaseSampler:
+    """Optuna's sampler: `genetic` is NSGA-II."""
+    if name == "genetic":
+        return optuna.samplers.NSGAIISampler(seed=seed, population_size=20)
+    if name == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    return optuna.samplers.TPESampler(seed=seed, multivariate=True)
+
+
+def suggest(trial: optuna.trial.BaseTrial) -> dict[str, float]:
+    """One point of the search space."""
+    return {
+        "gamma": trial.suggest_float("gamma", 0.005, 5.0, log=True),
+        "skew": trial.suggest_float("skew", -1.0, 1.0),
+        "tau_s": trial.suggest_float("tau_s", 5.0, 120.0, log=True),
+        "half_spread_factor": trial.suggest_float("half_spread_factor", 0.3, 5.0, log=True),
+        "min_half_spread_bps": trial.suggest_float("min_half_spread_bps", 0.0, 5.0),
+    }
+
+
+def with_parameters(setup: Setup, parameters: dict[str, float], name: str = "tuned") -> Setup:
+    """The set-up with a point of the search space."""
+    quote = replace(
+        setup.spec.quote,
+        gamma=parameters["gamma"],
+        skew=parameters["skew"],
+        tau_min_s=parameters["tau_s"],
+        tau_max_s=parameters["tau_s"],
+        half_spread_factor=parameters["half_spread_factor"],
+        min_half_spread_bps=parameters["min_half_spread_bps"],
+    )
+    policy = FixedPolicy(quote.gamma, quote.skew)
+    return replace(setup, name=name, spec=replace(setup.spec, quote=quote, policy=policy))
+
+
+def score_of(statistics: Statistics, score: Score, floor: float = FLOOR) -> float:
+    """What a study maximises: the figure, or, below the floor, how far below it."""
+    share = statistics.quoted_both_share
+    if not share >= floor:
+        return FAR_BELOW * (1.0 + floor - (share if isfinite(share) else 0.0))
+    value = float(getattr(statistics, SCORES[score]))
+    return value if isfinite(value) else FAR_BELOW
+
+
+def tune(
+    setup: Setup,
+    backtest: Callable[[Setup], list[Result]],
+    *,
+    trials: int,
+    seed: int = 1,
+    score: Score = "pnl",
+    sampler: Sampler = "tpe",
+    progress: Callable[[int, float], None] | None = None,
+) -> Tuned:
+    """The best parameters by `trials` backtests on the training data.
+
+    Args:
+        setup: the strategy to tune; its model and limits stay.
+        backtest: runs a set-up over the training data.
+        trials: how many; the first is the set-up's own default γ with nothing else changed.
+        seed: of the sampler: the same seed, the same study.
+        score: `pnl` (net), `sharpe` (per step) or `pnl_to_map`.
+        sampler: `tpe`, `genetic` (NSGA-II) or `random`.
+        progress: told the trial's number and the best score so far.
+
+    Raises:
+        ConfigError: fewer than one trial.
+    """
+    if trials < 1:
+        raise ConfigError(f"trials = {trials}: at least 1")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize", sampler=sampler_of(sampler, seed))
+    found: dict[int, Statistics] = {}
+
+    def objective(trial: optuna.trial.Trial) -> float:
+        statistics = measure(*backtest(with_parameters(setup, suggest(trial))))
+        found[trial.number] = statistics
+        return score_of(statistics, score)
+
+    def tell(held: optuna.study.Study, trial: Any) -> None:
+        if progress is not None:
+            progress(trial.number + 1, held.best_value)
+
+    study.enqueue_trial(
+        {"gamma": 0.1, "skew": 0.0, "tau_s": 20.0, "half_spread_factor": 1.0, "min_half_spread_bps": 0.0}
+    )
+    study.optimize(objective, n_trials=trials, callbacks=[tell])
+    best = study.best_trial
+    return Tuned(
+        with_parameters(setup, best.params),
+        dict(best.params),
+        found[best.number],
+        tuple((dict(t.params), float(t.value if t.value is not None else FAR_BELOW)) for t in study.trials),
+    )
