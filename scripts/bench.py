@@ -18,6 +18,7 @@ PARTS = {
     "cycle": ("bench_cycle", "lines", "one full quote cycle, without and with a network"),
     "orders": ("bench_venue", "order_lines", "order round trip beside bare aiohttp; the journal's write"),
     "kernel": ("bench_loop", "lines", "the fill loop beside hftbacktest's"),
+    "learn": ("bench_learn", "lines", "learner updates per second beside a plain loop in torch"),
     "memory": ("bench_daemon", "memory_lines", "the daemon's memory above its imports, and its slope"),
     "start": ("bench_daemon", "start_lines", "start to first quote"),
 }

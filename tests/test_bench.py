@@ -68,4 +68,4 @@ def test_an_unknown_part_is_refused_by_name():
         [sys.executable, str(SCRIPTS / "bench.py"), "kernl"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert "no part 'kernl'; there are venue, cycle, orders, kernel, memory, start" in done.stderr
+    assert "no part 'kernl'; there are venue, cycle, orders, kernel, learn, memory, start" in done.stderr

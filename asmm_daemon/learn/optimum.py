@@ -56,7 +56,7 @@ def stationary(move: Values) -> Values:
     """The share of time spent in every state."""
     states = len(move)
     balance: Values = np.vstack([(move.T - np.eye(states))[:-1], np.ones(states)])
-    share: Values = np.linalg.solve(balance, np.eye(states)[-1]).astype(np.float64)
+    share: Values = np.linalg.solve(balance, np.eye(states)[-1])
     return share
 
 
@@ -67,7 +67,8 @@ def gain(move: Values, reward: Values) -> float:
 
 def discounted(move: Values, reward: Values, discount: float) -> Values:
     """Value of every state: the sum of discounted rewards from there."""
-    value: Values = np.linalg.solve(np.eye(len(move)) - discount * move, reward)
+    system = np.eye(len(move)) - discount * move
+    value: Values = np.asarray(np.linalg.solve(system, reward), np.float64)
     return value
 
 
