@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from asmm_daemon import __version__, config, log
+from asmm_daemon.commands.backtest import backtest
+from asmm_daemon.commands.learn import evaluate, train, tune
 from asmm_daemon.errors import AsmmError, ConfigError
 
 app = typer.Typer(
@@ -205,6 +207,10 @@ def exchange(context: typer.Context) -> None:
 
     arguments: list[Any] = context.args
     raise typer.Exit(exchange_run.main(exchange_run.parse(arguments)))
+
+
+for command in (backtest, tune, train, evaluate):
+    app.command()(command)
 
 
 if __name__ == "__main__":

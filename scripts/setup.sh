@@ -1,10 +1,11 @@
 # Sourced by the other scripts: a virtual environment in .venv with the pinned packages, kept up to
 # date with the lock files, and the kernels compiled. Quick when nothing changed.
-#   source scripts/setup.sh [dev]
+#   source scripts/setup.sh [learn|dev]
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=${ASMM_VENV:-$root/.venv}
 locks=(requirements.lock)
 [ "${1:-}" = dev ] && locks+=(requirements-dev.lock)
+[ -n "${1:-}" ] && locks+=(requirements-learn.lock)
 
 if [ ! -x "$venv/bin/python" ]; then
     for python in python3.11 python3.12 python3.13 python3; do
@@ -19,7 +20,9 @@ for lock in "${locks[@]}"; do
     want=$(sha256sum < "$root/$lock")
     if [ "$(cat "$venv/.$lock" 2>/dev/null)" != "$want" ]; then
         echo "installing the packages of $lock ..." >&2
-        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$root/$lock" || exit 1
+        hashes=--require-hashes
+        [ "$lock" = requirements-learn.lock ] && hashes=  # PyTorch's builds for one version have many hashes
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check $hashes -r "$root/$lock" || exit 1
         echo "$want" > "$venv/.$lock"
     fi
 done

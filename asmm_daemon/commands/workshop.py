@@ -1,0 +1,298 @@
+"""What tuning, training and evaluation share: one recording in memory, one set-up, the stretches of it."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import orjson
+from rich.console import Console
+
+from asmm_daemon import config
+from asmm_daemon.backtest.bootstrap import paired, scope
+from asmm_daemon.backtest.compare import Comparison, compare
+from asmm_daemon.backtest.days import days
+from asmm_daemon.backtest.fast.engine import run_fast
+from asmm_daemon.backtest.result import Result
+from asmm_daemon.backtest.setup import Setup
+from asmm_daemon.backtest.timeline import Timeline, timeline
+from asmm_daemon.commands import strategies
+from asmm_daemon.errors import ConfigError
+from asmm_daemon.learn.evaluation import (
+    KINDS,
+    QUIET,
+    TUNED,
+    Agent,
+    Evaluation,
+    Plan,
+    below_floor,
+    evaluate,
+    folds,
+)
+from asmm_daemon.learn.lessons import Span, prepare
+from asmm_daemon.learn.tape_env import Reward
+from asmm_daemon.tape.columns import Tape, concat
+from asmm_daemon.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from asmm_daemon.learn.curves import Progress
+    from asmm_daemon.learn.hyper import Hyper
+    from asmm_daemon.learn.train import TrainResult
+
+BOOTSTRAP_SEED = 1
+LEAD_S = 3600.0
+"""Market before the stretch, for the estimators."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """One recording and the strategy that is worked on; `begin_ns` to `end_ns` is the stretch asked for."""
+
+    tape: Tape
+    timeline: Timeline
+    setup: Setup
+    begin_ns: int
+    end_ns: int
+
+    @property
+    def words(self) -> str:
+        """Market and stretch, for a person."""
+        moments = (datetime.fromtimestamp(t / NS_PER_S, UTC) for t in (self.begin_ns, self.end_ns))
+        return f"{self.tape.info.symbol} " + " to ".join(f"{m:%Y-%m-%d %H:%M}" for m in moments)
+
+    def backtest(self, setup: Setup) -> list[Result]:
+        """A strategy over the whole stretch."""
+        result = run_fast(setup, self.tape.info, self.timeline, begin_ns=self.begin_ns, end_ns=self.end_ns)
+        return [result]
+
+
+def open_workshop(
+    data: str,
+    path: Path,
+    overrides: Sequence[str] | None,
+    symbol: str | None,
+    start: str | None,
+    end: str | None,
+    *,
+    latency: str,
+    fees: str,
+    seed: int,
+    hours: float,
+) -> Shop:
+    """Reads the recording; the strategy is the configuration's with the model avellaneda_stoikov."""
+    settings = config.load(path, tuple(overrides or ()))
+    source = strategies.open_data(data, symbol, settings, seed=seed, hours=hours)
+    made = strategies.make_setups(["as"], settings, source.info, fee_text=fees, latency_text=latency)
+    begin_ns, end_ns = strategies.moment("--from", start), strategies.moment("--to", end)
+    parts = list(days(source, lead_s=LEAD_S, start_ns=begin_ns, end_ns=end_ns))
+    rows = [
+        part.rows if n == 0 else part.rows[part.rows["local_ns"] >= part.begin_ns]
+        for n, part in enumerate(parts)
+    ]
+    tape = concat([Tape(source.info, each) for each in rows])
+    first = parts[0].begin_ns
+    last = int(tape.rows["local_ns"][-1])
+    return Shop(tape, timeline(tape.rows), made["avellaneda_stoikov"], first, last)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretches:
+    """What is learned from, and what the best network is chosen on."""
+
+    train: Span
+    validation: Span
+
+
+def stretches(shop: Shop, validate: str, purge: str) -> Stretches:
+    """Validation at the end, training before it. Raises ConfigError when nothing is left to train on."""
+    held, gap = strategies.seconds("--validate", validate), strategies.seconds("--purge", purge)
+    border = shop.end_ns - round(held * NS_PER_S)
+    end = border - round(gap * NS_PER_S)
+    if end - shop.begin_ns < held * NS_PER_S / 4 or held <= 0:
+        whole = (shop.end_ns - shop.begin_ns) / NS_PER_S / 3600
+        raise ConfigError(f"--validate {validate}: leaves too little to train on of {whole:.1f} h")
+    return Stretches(Span(shop.begin_ns, end), Span(border, shop.end_ns))
+
+
+def hyper_of(agent: Agent, steps: int, seed: int, given: Sequence[str]) -> "Hyper":
+    """The hyper-parameters: the agent's defaults and what a person changed. Raises ConfigError."""
+    from asmm_daemon.learn.hyper import Hyper
+
+    defaults = Hyper(kind=KINDS[agent], steps=steps, seed=seed, epsilon_steps=max(steps // 2, 1))
+    values: dict[str, Any] = {"evaluate_every": max(steps // 10, 1), "evaluate_steps": 200}
+    for item in given:
+        name, _, text = item.partition("=")
+        if name not in defaults.as_json():
+            known = ", ".join(defaults.as_json())
+            raise ConfigError(f"--hyper {item}: no {name!r}; there are {known}")
+        values[name] = _value(text)
+    try:
+        return replace(defaults, **values)
+    except TypeError as error:
+        raise ConfigError(f"--hyper: {error}") from None
+
+
+def _value(text: str) -> object:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+    return tuple(value) if isinstance(value, list) else value
+
+
+def train_here(
+    shop: Shop,
+    span: Stretches,
+    hyper: "Hyper",
+    out: Path,
+    reward: Literal["dampened", "penalised"],
+    penalty: float,
+    *,
+    resume: bool,
+    progress: "Callable[[Progress], object]",
+    n_envs: int = 32,
+    episode_s: float = 3600.0,
+) -> "TrainResult":
+    """One training; its folder holds checkpoint, curves and model files."""
+    from asmm_daemon.learn.export import About
+    from asmm_daemon.learn.train import train
+
+    lessons = prepare(shop.setup, shop.tape.info, shop.tape.rows, span.train, span.validation)
+    goal = Reward(lessons.reward_unit, reward, penalty)
+    shortest = min(_length_s(span.train), _length_s(span.validation))
+    size = min(episode_s, shortest / 2)
+    about = About(
+        feature_names=lessons.feature_names,
+        gammas=lessons.gammas,
+        skews=lessons.skews,
+        reward=reward,
+        reward_unit=lessons.reward_unit,
+        cycle_s=shop.setup.cycle_s,
+        data=({"file": shop.tape.info.symbol, "sha256": "", **_moments(span.train)},),
+    )
+    return train(
+        lessons.env(span.train, goal, n_envs=n_envs, episode_s=size),
+        lessons.env(span.validation, goal, n_envs=n_envs, episode_s=size),
+        hyper,
+        out,
+        progress=progress,
+        resume=resume,
+        about=about,
+    )
+
+
+def _length_s(span: Span) -> float:
+    return (span.end_ns - span.start_ns) / NS_PER_S
+
+
+def _moments(span: Span) -> dict[str, str]:
+    return {
+        name: datetime.fromtimestamp(t / NS_PER_S, UTC).isoformat()
+        for name, t in (("from", span.start_ns), ("to", span.end_ns))
+    }
+
+
+def plan_of(
+    budget: int,
+    seeds: int,
+    seed: int,
+    agents: str,
+    score: Literal["pnl", "sharpe", "pnl_to_map"],
+    reward: Literal["dampened", "penalised"],
+    penalty: float,
+) -> Plan:
+    """The plan of an evaluation. Raises ConfigError for an unknown agent."""
+    chosen: list[Agent] = []
+    for name in agents.split(",") if agents != "none" else []:
+        known = [agent for agent in get_args(Agent) if agent == name.strip()]
+        if not known:
+            raise ConfigError(f"--agents {agents}: expected {', '.join(get_args(Agent))}, or none")
+        chosen += known
+    numbers = tuple(range(seed, seed + seeds))
+    return Plan(budget, numbers, tuple(chosen), score, reward=reward, penalty=penalty)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An evaluation in words."""
+
+    comparison: Comparison
+    evaluation: Evaluation
+    floor: tuple[str, ...]
+    """Strategies that kept less than the participation floor."""
+    verdicts: tuple[str, ...] = field(default=())
+
+    def lines(self) -> Iterator[str]:
+        """The table, then a line per strategy against the tuned baseline."""
+        console = Console()
+        with console.capture() as text:
+            console.print(self.comparison.table())
+        yield text.get().rstrip()
+        for number, parameters in enumerate(self.evaluation.chosen, 1):
+            yield f"fold {number}, {TUNED}: " + ", ".join(f"{k} {v:.4g}" for k, v in parameters.items())
+        for name in self.floor:
+            yield f"{name}: below the participation floor, its result does not count"
+        yield from self.verdicts
+
+    def as_json(self) -> Iterator[str]:
+        """The same for programs."""
+        told = self.comparison.as_dict() | {
+            "tuned": self.evaluation.chosen,
+            "below_floor": list(self.floor),
+            "verdicts": list(self.verdicts),
+        }
+        yield orjson.dumps(told, option=orjson.OPT_INDENT_2).decode()
+
+
+def evaluate_here(
+    shop: Shop,
+    plan: Plan,
+    lengths: tuple[str, str, str, str],
+    out: Path | None,
+    progress: Callable[[str], None],
+) -> Told:
+    """Walks forward over the whole recording."""
+    names = ("--train", "--validate", "--test", "--purge")
+    train_s, validation_s, test_s, purge_s = (
+        strategies.seconds(name, text) for name, text in zip(names, lengths, strict=True)
+    )
+    rounds = list(
+        folds(
+            shop.begin_ns,
+            shop.end_ns,
+            train_s=train_s,
+            validation_s=validation_s,
+            test_s=test_s,
+            purge_s=purge_s,
+        )
+    )
+    with tempfile.TemporaryDirectory(prefix="asmm-evaluate-") as scratch:
+        found = evaluate(
+            shop.setup, shop.tape.info, shop.tape.rows, rounds, plan, out or Path(scratch), progress=progress
+        )
+    floor = tuple(name for name, results in found.results.items() if name != QUIET and below_floor(results))
+    comparison = compare(found.results)
+    observed = comparison.columns[0].statistics.days
+    return Told(comparison, found, floor, tuple(_verdicts(found, floor, observed)))
+
+
+def _verdicts(found: Evaluation, floor: Sequence[str], days: float) -> Iterator[str]:
+    """Each strategy against the tuned baseline: paired hours, and what the word may be."""
+    base = found.results[TUNED]
+    for name, results in found.results.items():
+        if name in (TUNED, QUIET):
+            continue
+        told = paired(results, base, seed=BOOTSTRAP_SEED)
+        net = sum(result.pnl for result in results)
+        word = "shows no difference from"
+        if name in floor:
+            word = "cannot be compared with"
+        elif told.p <= 1 - told.level:
+            better = "beats" if net > 0 else "loses less than"
+            word = better if told.per_hour > 0 else "is worse than"
+        yield (
+            f"{name} {word} {TUNED}: {told.per_hour:+.4g} an hour, {told.level:.0%} interval "
+            f"[{told.low:+.4g}, {told.high:+.4g}], p {told.p:.3f}, {told.blocks} hours, {scope(days)}"
+        )

@@ -1,0 +1,117 @@
+"""The environment over a tape: seeded, restartable, and paying what the backtest pays."""
+
+import numpy as np
+import pytest
+
+from asmm_daemon.backtest.fast.engine import begin, run_fast
+from asmm_daemon.core.policy import Action
+from asmm_daemon.errors import ConfigError
+from asmm_daemon.learn.tape_env import GAMMAS, SKEWS, Reward, TapeEnv
+from asmm_daemon.tape.checkpoints import build
+from tests.backtest.markets import START_NS, S, setup, synthetic
+
+WIDTH = 16384
+
+
+@pytest.fixture(scope="module")
+def world():
+    info, tape = synthetic(40)
+    made = setup(info)
+    return info, tape, made, build(tape.rows, begin(made, tape).params, 60.0, width=WIDTH)
+
+
+def env(world, **options):
+    """An environment with episodes of ten minutes."""
+    _, tape, made, checkpoints = world
+    return TapeEnv(
+        made, tape, checkpoints, options.pop("reward", Reward(1.0)), width=WIDTH, episode_s=600.0, **options
+    )
+
+
+def test_the_same_seed_gives_the_same_episodes(world):
+    """Observations and rewards repeat bit for bit."""
+    actions = np.random.default_rng(0).integers(0, 20, (40, 4))
+    told = []
+    for _ in range(2):
+        e = env(world, n_envs=4)
+        seen = [e.reset(5).copy()]
+        for row in actions:
+            step = e.step(row)
+            seen += [step.obs.copy(), step.reward.copy()]
+        told.append(np.concatenate([part.ravel() for part in seen]))
+    assert np.array_equal(*told)
+
+
+def test_a_restored_environment_goes_on_alike(world):
+    """After a restart from `state`, the next steps are the same."""
+    rng = np.random.default_rng(1)
+    e = env(world, n_envs=3)
+    e.reset(2)
+    for _ in range(130):
+        e.step(rng.integers(0, 20, 3))
+    kept = {name: value.copy() for name, value in e.state().items()}
+    after = [e.step(np.array([k, k + 1, k + 2])).reward.copy() for k in range(8)]
+    fresh = env(world, n_envs=3)
+    fresh.reset(99)
+    fresh.restore(kept)
+    again = [fresh.step(np.array([k, k + 1, k + 2])).reward.copy() for k in range(8)]
+    assert np.array_equal(after, again)
+
+
+class Scripted:
+    """A policy that plays a list of actions of the grid."""
+
+    name = "scripted"
+    features_id = "guide22/1"
+
+    def __init__(self, actions):
+        self.actions = iter(actions)
+
+    def reset(self):
+        """Keeps its place."""
+
+    def act(self, features, t_ns):
+        """The next action."""
+        i = next(self.actions)
+        return Action(GAMMAS[i // len(SKEWS)], SKEWS[i % len(SKEWS)], i)
+
+
+def test_rewards_add_up_to_the_backtest(world):
+    """With the penalised reward and no penalty, an episode's rewards are the backtest's net PnL."""
+    info, tape, _, checkpoints = world
+    actions = np.random.default_rng(3).integers(0, 20, 200)
+    e = env(world, reward=Reward(0.5, "penalised"), start_ns=START_NS + 900 * S)
+    e.reset(4)
+    number = int(e.state()["begun"][0])
+    total, steps = 0.0, 0
+    while True:
+        step = e.step(actions[steps : steps + 1])
+        total += 0.5 * float(step.reward[0])
+        steps += 1
+        if step.truncated[0]:
+            break
+    start = int(checkpoints.times_ns[number])
+    policy = setup(info, policy=Scripted(actions))
+    result = run_fast(policy, info, tape, begin_ns=start, end_ns=start + 600 * S)
+    assert steps >= 115
+    before_the_first_action = float(result.steps["equity"][0])
+    assert total == pytest.approx(result.pnl - before_the_first_action, abs=1e-3)
+    assert total != 0.0
+
+
+def test_dampened_rewards_pay_no_unrealised_gain(world):
+    """The reference's reward never exceeds the change of net PnL by an open gain."""
+    seen = []
+    for kind in ("dampened", "penalised"):
+        e = env(world, reward=Reward(1.0, kind), n_envs=2)
+        e.reset(8)
+        seen.append(np.array([e.step(np.array([6, 6])).reward.copy() for _ in range(60)]).cumsum(axis=0))
+    assert (seen[0] <= seen[1] + 1e-4).all()
+    assert (seen[0] < seen[1] - 1e-3).any()
+
+
+def test_an_episode_that_does_not_fit_is_refused(world):
+    """The message names both lengths."""
+    _, tape, made, checkpoints = world
+    with pytest.raises(ConfigError, match="does not fit"):
+        TapeEnv(made, tape, checkpoints, Reward(1.0), width=WIDTH, episode_s=86_400.0)

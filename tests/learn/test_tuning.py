@@ -1,0 +1,75 @@
+"""Tuning and folds: seeded, under the participation floor, never looking ahead."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pytest
+
+from asmm_daemon.backtest.fast.engine import run_fast
+from asmm_daemon.errors import ConfigError
+from asmm_daemon.learn.evaluation import baselines, folds
+from asmm_daemon.learn.tuning import FAR_BELOW, score_of, tune
+from tests.backtest.markets import S, setup, synthetic
+
+
+@dataclass
+class Figures:
+    """Only what a score reads."""
+
+    quoted_both_share: float
+    pnl_net: float
+
+
+def test_quoting_little_is_worse_than_losing():
+    """The floor comes before the figure."""
+    idle, rich, poor = Figures(0.1, 1e6), Figures(0.79, 1e6), Figures(0.8, -1e6)
+    scores = [score_of(each, "pnl") for each in (idle, rich, poor)]
+    assert scores == sorted(scores)
+    assert scores[1] < FAR_BELOW
+    assert score_of(Figures(float("nan"), 0.0), "pnl") < FAR_BELOW
+
+
+def test_the_same_seed_finds_the_same_parameters():
+    """And the best is at least as good as the first trial, which is the default."""
+    info, tape = synthetic(15)
+    made = setup(info)
+    found = [tune(made, lambda s: [run_fast(s, info, tape)], trials=4, seed=3) for _ in range(2)]
+    assert found[0].parameters == found[1].parameters
+    assert found[0].trials == found[1].trials
+    assert max(score for _, score in found[0].trials) >= found[0].trials[0][1]
+    assert found[0].statistics.pnl_net == run_fast(found[0].setup, info, tape).pnl
+
+
+def test_no_trial_is_an_error():
+    """A budget of nothing is refused by name."""
+    info, tape = synthetic(1)
+    with pytest.raises(ConfigError, match="trials = 0"):
+        tune(setup(info), lambda s: [run_fast(s, info, tape)], trials=0)
+
+
+def test_folds_walk_forward_and_keep_their_distance():
+    """Training ends before validation, validation before the test, each a purge apart."""
+    made = list(folds(0, 10 * 3600 * S, train_s=7200, validation_s=3600, test_s=3600, purge_s=600))
+    assert len(made) == 6
+    for fold in made:
+        assert fold.validation.start_ns - fold.train.end_ns == 600 * S
+        assert fold.test.start_ns - fold.validation.end_ns == 600 * S
+        assert fold.test.end_ns <= 10 * 3600 * S
+    tests = [(fold.test.start_ns, fold.test.end_ns) for fold in made]
+    assert all(a[1] == b[0] for a, b in pairwise(tests))
+
+
+def test_a_recording_too_short_for_a_fold_is_refused():
+    """The message says how long one must be."""
+    with pytest.raises(ConfigError, match="one needs"):
+        list(folds(0, 3600 * S, train_s=7200, validation_s=3600, test_s=3600, purge_s=600))
+
+
+def test_the_quiet_baseline_never_trades_and_the_others_do():
+    """`no_quotes` is what every comparison starts from."""
+    info, tape = synthetic(6)
+    results = {name: run_fast(each, info, tape) for name, each in baselines(setup(info)).items()}
+    quiet = results.pop("no_quotes")
+    assert quiet.counts["orders"] == 0
+    assert quiet.pnl == 0.0
+    assert all(result.counts["orders"] > 0 for result in results.values())
