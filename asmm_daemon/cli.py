@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from asmm_daemon import __version__, config, log
+from asmm_daemon.commands import convert
 from asmm_daemon.errors import AsmmError, ConfigError
 
 app = typer.Typer(
@@ -206,6 +207,8 @@ def exchange(context: typer.Context) -> None:
     arguments: list[Any] = context.args
     raise typer.Exit(exchange_run.main(exchange_run.parse(arguments)))
 
+
+app.command()(convert.convert)
 
 if __name__ == "__main__":
     main()

@@ -19,6 +19,11 @@ from asmm_daemon.units import Product
 FORMAT = "asmm-tape/1"
 BREAK_NS = 1_500_000_000
 """Silence between two snapshots after which the book in between was not known."""
+REPAIRS = (
+    "sequence_breaks", "duplicates", "locked", "sides_inferred", "late_local", "off_grid", "stale_rows",
+    "ignored",
+)  # fmt: skip
+"""Counts of `Quality` that stay true of a tape made from a tape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,12 @@ class Quality:
     skew_min_ns: int = 0  # receive time less venue time, after repair
     skew_median_ns: int = 0
     skew_max_ns: int = 0
+
+    def carry(self, counts: dict[str, int]) -> None:
+        """Adds what a tape's key says was repaired when it was made."""
+        for name in REPAIRS:
+            setattr(self, name, getattr(self, name) + counts.get(name, 0))
+        self.local_shift_ns = max(self.local_shift_ns, counts.get("local_shift_ns", 0))
 
     def as_dict(self) -> dict[str, int]:
         """The counts by name, as the Parquet key stores them."""

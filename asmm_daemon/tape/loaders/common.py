@@ -61,6 +61,11 @@ class Part:
     layout: str = ""
 
 
+def size_of(part: Part) -> int:
+    """Bytes on disk of a part's files."""
+    return sum(path.stat().st_size for path in part.files)
+
+
 def open_lines(path: Path) -> IO[bytes]:
     """A text recording: plain, gzipped or alone in a ZIP, told by its first bytes. Raises TapeError."""
     try:

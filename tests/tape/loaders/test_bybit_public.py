@@ -94,8 +94,8 @@ def test_a_hole_in_the_sequence_makes_the_book_unknown(tmp_path):
     source = open_source(
         book_zip(
             tmp_path / "a.data.zip", SNAPSHOT, DELTA, DELTA,
-            message("delta", 14, [["42325.00", "1"]], [], 200), message("delta", 15, [["42325.00", "1"]], [], 300),
-            again,
+            message("delta", 14, [["42325.00", "1"]], [], 200),
+            message("delta", 15, [["42325.00", "1"]], [], 300), again,
         )
     )  # fmt: skip
     rows = np.concatenate([tape.rows for tape in source])
