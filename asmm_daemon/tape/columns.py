@@ -19,6 +19,11 @@ from asmm_daemon.units import Product
 FORMAT = "asmm-tape/1"
 BREAK_NS = 1_500_000_000
 """Silence between two snapshots after which the book in between was not known."""
+REPAIRS = (
+    "sequence_breaks", "duplicates", "locked", "sides_inferred", "late_local", "off_grid", "stale_rows",
+    "ignored",
+)  # fmt: skip
+"""Counts of `Quality` that stay true of a tape made from a tape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +47,42 @@ class TapeInfo:
 
 @dataclass(slots=True)
 class Quality:
-    """What a loader met and mended, counted while it reads; durations in nanoseconds."""
+    """What a loader met and mended, counted while it reads; durations in nanoseconds.
 
+    The second half describes the tape itself; `inspection.Inspector` measures it.
+    """
+
+    bytes: int = 0  # of the source files, as far as they were read
     messages: int = 0
     gaps: int = 0
     gap_ns: int = 0
     sequence_breaks: int = 0
     duplicates: int = 0
-    locked: int = 0
+    locked: int = 0  # locked books whose ask was moved up
     sides_inferred: int = 0
     late_local: int = 0  # receive times raised to the venue's time or to the row before
     local_shift_ns: int = 0  # largest correction of a recorder's clock that ran behind
     off_grid: int = 0
     stale_rows: int = 0  # levels and best prices that a newer message had already replaced
-    ignored: int = 0  # messages of other kinds or other symbols
+    ignored: int = 0  # messages of other kinds or other symbols, or before the first snapshot
+
+    rows: int = 0
+    books: int = 0  # messages that changed the book
+    trades: int = 0
+    crossed: int = 0  # messages that left the book crossed
+    locked_left: int = 0  # messages that left the book locked
+    span_ns: int = 0
+    silences: int = 0  # stretches of more than 3 s without a message
+    silence_max_ns: int = 0
+    skew_min_ns: int = 0  # receive time less venue time, after repair
+    skew_median_ns: int = 0
+    skew_max_ns: int = 0
+
+    def carry(self, counts: dict[str, int]) -> None:
+        """Adds what a tape's key says was repaired when it was made."""
+        for name in REPAIRS:
+            setattr(self, name, getattr(self, name) + counts.get(name, 0))
+        self.local_shift_ns = max(self.local_shift_ns, counts.get("local_shift_ns", 0))
 
     def as_dict(self) -> dict[str, int]:
         """The counts by name, as the Parquet key stores them."""
@@ -151,4 +178,5 @@ def repair_local(exch_ns: Rows, local_ns: Rows, floor_ns: int, quality: Quality)
     """
     repaired: Rows = np.maximum(np.maximum.accumulate(np.maximum(local_ns, exch_ns)), floor_ns)
     quality.late_local += int(np.count_nonzero(repaired != local_ns))
+    quality.local_shift_ns = max(quality.local_shift_ns, int((exch_ns - local_ns).max(initial=0)))
     return repaired

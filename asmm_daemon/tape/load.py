@@ -4,22 +4,37 @@ A `Reader` is one format. `Recording` puts readers' files in time order and hand
 hour by hour or by a bounded number of messages, never a whole day at once.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 
 from asmm_daemon.errors import TapeError
 from asmm_daemon.tape.columns import Quality, Source, Tape, TapeInfo, concat
-from asmm_daemon.tape.loaders import binance_depth, binance_lines, bitmex, own, standx
+from asmm_daemon.tape.loaders import (
+    binance_depth,
+    binance_lines,
+    binance_public,
+    bitmex,
+    bybit_public,
+    own,
+    standx,
+    tardis,
+)
 from asmm_daemon.tape.loaders.common import Part, Reader
 from asmm_daemon.tape.window import border
 
-SUFFIXES = (".parquet", ".gz", ".dat", ".csv", ".txt", ".log", ".jsonl", ".json")
+SUFFIXES = (".parquet", ".gz", ".zip", ".dat", ".data", ".csv", ".txt", ".log", ".jsonl", ".json")
+Paths = Path | str | Sequence[Path | str]
+"""One file or folder, or several that belong together."""
 
 READERS: tuple[Reader, ...] = (
     own.READER,
     standx.READER,
     binance_depth.READER,
+    tardis.READER,
+    binance_public.READER,
+    bybit_public.READER,
     bitmex.READER,
     binance_lines.READER,
 )
@@ -50,9 +65,9 @@ class Recording:
             raise TapeError(f"{self.parts[0].files[0]}: no messages of {self.info.symbol}")
 
 
-def open_all(path: Path | str) -> list[Source]:
-    """Every market that a file or folder holds, by product and symbol. Raises TapeError."""
-    parts = _parts(Path(path))
+def open_all(path: Paths) -> list[Source]:
+    """Every market that files or folders hold, by product and symbol. Raises TapeError."""
+    parts = _parts(path)
     keys = sorted({(part.info.product, part.info.symbol) for part in parts})
     sources: list[Source] = []
     for key in keys:
@@ -61,13 +76,13 @@ def open_all(path: Path | str) -> list[Source]:
             key=lambda part: (part.start_ns, part.files[0].name),
         )
         if len({id(part.reader) for part in mine}) > 1:
-            raise TapeError(f"{path}: {key[1]} is recorded in two formats; give one folder a format")
+            raise TapeError(f"{_named(path)}: {key[1]} is recorded in two formats; give one folder a format")
         sources.append(Recording(mine[0].reader.grid(mine), tuple(mine), Quality()))
     return sources
 
 
-def open_source(path: Path | str, symbol: str | None = None, *, spot: bool | None = None) -> Source:
-    """One market of a file or folder. Iterate it for chunks; see `Source`.
+def open_source(path: Paths, symbol: str | None = None, *, spot: bool | None = None) -> Source:
+    """One market of files or folders. Iterate it for chunks; see `Source`.
 
     Args:
         path: a recording, or a folder whose recordings are chained in order.
@@ -83,8 +98,23 @@ def open_source(path: Path | str, symbol: str | None = None, *, spot: bool | Non
         return fit[0]
     names = ", ".join(f"{s.info.symbol} ({'spot' if s.info.is_spot else 'perpetual'})" for s in found)
     if not fit:
-        raise TapeError(f"{path}: no recording of {symbol or 'that kind of market'}; there is {names}")
-    raise TapeError(f"{path}: holds several markets, choose one of {names}")
+        raise TapeError(
+            f"{_named(path)}: no recording of {symbol or 'that kind of market'}; there is {names}"
+        )
+    raise TapeError(f"{_named(path)}: holds several markets, choose one of {names}")
+
+
+def on_grid(source: Source, tick: Decimal | None, lot: Decimal | None) -> Source:
+    """The same recording counted in another tick or lot than its data shows. Raises TapeError.
+
+    What does not lie on the grid is rounded to it and counted in `Quality.off_grid`.
+    """
+    if tick is None and lot is None:
+        return source
+    if not isinstance(source, Recording) or source.parts[0].reader is own.READER:
+        raise TapeError(f"{source.files[0]}: already a tape of integer ticks and lots; its grid is fixed")
+    info = replace(source.info, tick=tick or source.info.tick, lot=lot or source.info.lot)
+    return Recording(info, source.parts, Quality())
 
 
 def load_tape(
@@ -111,13 +141,21 @@ def load_tape(
     return concat(kept)
 
 
-def _parts(path: Path) -> list[Part]:
+def _named(path: Paths) -> str:
+    return str(path) if isinstance(path, Path | str) else ", ".join(str(one) for one in path)
+
+
+def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        files = [file for file in sorted(path.iterdir()) if file.is_file() and file.suffix in SUFFIXES]
-    elif path.is_file():
-        files = [path]
-    else:
-        raise TapeError(f"{path}: no such file or folder")
+        return [file for file in sorted(path.iterdir()) if file.is_file() and file.suffix in SUFFIXES]
+    if path.is_file():
+        return [path]
+    raise TapeError(f"{path}: no such file or folder")
+
+
+def _parts(path: Paths) -> list[Part]:
+    given = [path] if isinstance(path, Path | str) else path
+    files = list(dict.fromkeys(file for one in given for file in _files(Path(one))))
     parts: list[Part] = []
     left = files
     for reader in READERS:
@@ -125,7 +163,11 @@ def _parts(path: Path) -> list[Part]:
         parts += reader.parts(mine)
         left = [file for file in left if file not in mine]
     if left:
-        raise TapeError(f"{left[0]}: line 1: not a recording that asmm knows")
+        raise TapeError(f"{left[0]}: line 1: {_unknown(left[0])}")
     if not parts:
-        raise TapeError(f"{path}: no recording of a book there")
+        raise TapeError(f"{_named(path)}: no recording of a market there")
     return parts
+
+
+def _unknown(path: Path) -> str:
+    return "not a recording that asmm knows" if path.stat().st_size else "the file is empty"

@@ -6,7 +6,7 @@ grid they belong to, which source files they came from and what had to be repair
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 
 from asmm_daemon.errors import TapeError
 from asmm_daemon.events import ROW, Rows
-from asmm_daemon.tape.columns import FORMAT, Source, TapeInfo, empty_rows, validate
+from asmm_daemon.tape.columns import FORMAT, Quality, Source, TapeInfo, empty_rows, validate
+from asmm_daemon.tape.inspection import Inspector
 from asmm_daemon.units import PRODUCTS, wire
 
 KEY = b"asmm"
@@ -37,6 +38,7 @@ _TYPES = {
 }
 SCHEMA = pa.schema([pa.field(name, kind, nullable=False) for name, kind in _TYPES.items()])
 _ROWS_A_BATCH = 262_144
+_ROWS_A_GROUP = 131_072
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class TapeMeta:
 class TapeWriter:
     """Writes chunks to a file as they come. The file appears under its name only when closed.
 
-    Use it as a context manager: leaving it by an exception removes what was written.
+    Use `abandon` where something went wrong: it removes what was written. Raises TapeError when the file
+    cannot be written.
     """
 
     def __init__(self, path: Path, info: TapeInfo, sources: tuple[Path, ...] = ()) -> None:
@@ -62,11 +65,16 @@ class TapeWriter:
         self._partial = path.with_name(path.name + ".partial")
         self._info = info
         self._sources = [{"file": source.name, "sha256": sha256(source)} for source in sources]
-        self._writer = pq.ParquetWriter(
-            self._partial, SCHEMA, compression="zstd", store_schema=False, write_page_checksum=True
-        )
+        try:
+            self._writer = pq.ParquetWriter(
+                self._partial, SCHEMA, compression="zstd", store_schema=False, write_page_checksum=True
+            )
+        except OSError as error:
+            raise TapeError(f"{path}: cannot be written ({error.strerror or error})") from None
         self._rows = 0
         self._start_ns = self._end_ns = 0
+        self._held: list[Rows] = []
+        self._held_rows = 0
 
     def write(self, rows: Rows) -> None:
         """Appends rows of whole messages. Raises TapeError when they break the format's rules."""
@@ -79,11 +87,25 @@ class TapeWriter:
             raise TapeError(f"{self._path}: row {self._rows + 1} has local_ns that runs backwards")
         self._end_ns = int(rows["local_ns"][-1])
         self._rows += rows.size
+        self._held.append(rows)
+        self._held_rows += rows.size
+        if self._held_rows >= _ROWS_A_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Writes what is held as one row group."""
+        rows = np.concatenate(self._held)
+        self._held, self._held_rows = [], 0
         columns = [pa.array(np.ascontiguousarray(rows[name]), kind) for name, kind in _TYPES.items()]
-        self._writer.write_table(pa.table(columns, schema=SCHEMA))
+        try:
+            self._writer.write_table(pa.table(columns, schema=SCHEMA))
+        except OSError as error:
+            raise TapeError(f"{self._path}: cannot be written ({error.strerror or error})") from None
 
     def close(self, quality: dict[str, int]) -> None:
         """Writes the metadata and gives the file its name."""
+        if self._held:
+            self._flush()
         info = self._info
         meta = {
             "format": FORMAT, "venue": info.venue, "product": info.product, "symbol": info.symbol,
@@ -92,24 +114,43 @@ class TapeWriter:
             "start_ns": self._start_ns, "end_ns": self._end_ns, "quality": quality,
         }  # fmt: skip
         self._writer.add_key_value_metadata({KEY.decode(): orjson.dumps(meta).decode()})
-        self._writer.close()
-        self._partial.replace(self._path)
+        try:
+            self._writer.close()
+            self._partial.replace(self._path)
+        except OSError as error:
+            raise TapeError(f"{self._path}: cannot be written ({error.strerror or error})") from None
 
     def abandon(self) -> None:
         """Removes what was written."""
-        self._writer.close()
+        with contextlib.suppress(OSError):
+            self._writer.close()
         self._partial.unlink(missing_ok=True)
 
 
-def write_source(path: Path, source: Source) -> TapeMeta:
-    """Converts a whole recording to one file and returns its metadata. Raises TapeError."""
+def write_source(
+    path: Path, source: Source, on_chunk: Callable[[Quality, Rows], None] | None = None
+) -> TapeMeta:
+    """Converts a whole recording to one file and returns its metadata, the quality report in it.
+
+    `on_chunk` is called after every chunk with the counts so far. Memory stays bounded however long the
+    recording is; on an error or a key press nothing is left of the file. Raises TapeError.
+    """
     writer = TapeWriter(path, source.info, source.files)
+    inspector = Inspector()
     with contextlib.ExitStack() as undo:
         undo.callback(writer.abandon)
+        empty = True
         for tape in source:
             writer.write(tape.rows)
+            inspector.see(tape.rows)
+            empty = False
+            if on_chunk:
+                on_chunk(source.quality, tape.rows)
+        if empty:
+            raise TapeError(f"{path}: no rows of {source.info.symbol} in the time asked for")
+        inspector.report(source.quality)
+        writer.close(source.quality.as_dict())
         undo.pop_all()
-    writer.close(source.quality.as_dict())
     return read_meta(path)
 
 
@@ -141,7 +182,12 @@ def _meta(raw: dict[str, Any]) -> TapeMeta:
     info = TapeInfo(raw["venue"], raw["product"], raw["symbol"], raw["base"], raw["quote"], *steps)
     sources = tuple((item["file"], item["sha256"]) for item in raw["sources"])
     return TapeMeta(
-        info, sources, int(raw["rows"]), int(raw["start_ns"]), int(raw["end_ns"]), dict(raw["quality"])
+        info,
+        sources,
+        int(raw["rows"]),
+        int(raw["start_ns"]),
+        int(raw["end_ns"]),
+        {name: int(count) for name, count in raw["quality"].items()},
     )
 
 

@@ -21,6 +21,7 @@ from asmm_daemon.tape.loaders.common import (
     open_parquet,
     parquet_columns,
     read_parquet,
+    size_of,
     split_symbol,
     texts,
     to_grid,
@@ -95,6 +96,7 @@ class BinanceDepth:
                 split = int(np.searchsorted(state.trades["local_ns"], state.until_ns, side="right"))
                 yield _merged(rows, state.trades[:split], state, quality)
                 state.trades = state.trades[split:]
+            quality.bytes += size_of(part)
             yield _merged(empty_rows(0), state.trades, state, quality)
 
 

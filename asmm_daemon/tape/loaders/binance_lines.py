@@ -25,6 +25,7 @@ from asmm_daemon.tape.loaders.common import (
     grid_step,
     min_notional,
     open_lines,
+    size_of,
     split_symbol,
 )
 from asmm_daemon.units import Product
@@ -90,6 +91,7 @@ class BinanceLines:
                 except MALFORMED as error:
                     raise TapeError(f"{path}: line {line_no}: {_reason(error)}") from None
                 yield decoder.rows(batch, info, str(path))
+            quality.bytes += size_of(part)
 
 
 def _reason(error: Exception) -> str:

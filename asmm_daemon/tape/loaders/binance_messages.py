@@ -208,10 +208,10 @@ class Decoder:
         try:
             values = batch.values()
         except (TypeError, ValueError) as error:
-            raise TapeError(f"{origin}: line {_line_of(batch)}: {error}") from None
+            raise TapeError(f"{origin}: line {line_of(batch)}: {error}") from None
         kind = np.array(batch.kind)[part]
         if values.size != 2 * part.size:
-            raise TapeError(f"{origin}: line {_line_of(batch)}: a level is not [price, quantity]")
+            raise TapeError(f"{origin}: line {line_of(batch)}: a level is not [price, quantity]")
         price, qty = values[0::2], values[1::2]
         bad = (
             ~(np.isfinite(price) & np.isfinite(qty))
@@ -261,7 +261,7 @@ class Decoder:
         return keep
 
 
-def _line_of(batch: Batch) -> int:
+def line_of(batch: Batch) -> int:
     """The line of the first part whose numbers are damaged."""
     at = 0
     for part, count in enumerate(zip(batch.bids, batch.asks, strict=True)):

@@ -20,7 +20,15 @@ from numpy.typing import NDArray
 from asmm_daemon.errors import TapeError
 from asmm_daemon.events import TRADE, Rows
 from asmm_daemon.tape.columns import Quality, TapeInfo, empty_rows, repair_local
-from asmm_daemon.tape.loaders.common import CORRUPT, Part, first_line, min_notional, open_lines, to_grid
+from asmm_daemon.tape.loaders.common import (
+    CORRUPT,
+    Part,
+    first_line,
+    min_notional,
+    open_lines,
+    size_of,
+    to_grid,
+)
 from asmm_daemon.tape.snapshots import SnapshotBook
 from asmm_daemon.units import NS_PER_MS, NS_PER_S
 
@@ -107,6 +115,7 @@ class BitMex:
                     rows["local_ns"] = repair_local(rows["exch_ns"], rows["local_ns"], last_ns, quality)
                     last_ns = int(rows["local_ns"][-1])
                 yield rows
+            quality.bytes += size_of(part)
 
 
 def _is_time(text: str) -> bool:

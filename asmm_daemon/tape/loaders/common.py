@@ -1,6 +1,7 @@
 """What every reader shares: the shape of a reader, opening files, and finding a market's grid."""
 
 import gzip
+import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from asmm_daemon.units import Product
 MIN_NOTIONAL: dict[tuple[Product, str], Decimal] = {("binanceusdm", "BTCUSDT"): Decimal(100)}
 DEFAULT_MIN_NOTIONAL = Decimal(5)
 
-CORRUPT = (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError)
+CORRUPT = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, UnicodeDecodeError)
 """What reading a damaged compressed file raises."""
 
 
@@ -48,22 +49,47 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of one market's recording: its files (book first) and where it starts."""
+    """A stretch of one market's recording: its files (book first) and where it starts.
+
+    `layout` is what the reader found in the first file, where it knows several layouts.
+    """
 
     reader: Reader
     info: TapeInfo
     start_ns: int
     files: tuple[Path, ...]
+    layout: str = ""
+
+
+def size_of(part: Part) -> int:
+    """Bytes on disk of a part's files."""
+    return sum(path.stat().st_size for path in part.files)
 
 
 def open_lines(path: Path) -> IO[bytes]:
-    """A text recording, plain or gzipped, told apart by its first bytes. Raises TapeError."""
+    """A text recording: plain, gzipped or alone in a ZIP, told by its first bytes. Raises TapeError."""
     try:
         with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-        return cast("IO[bytes]", gzip.open(path, "rb") if packed else path.open("rb"))
+            magic = file.read(4)
+        if magic[:2] == b"\x1f\x8b":
+            return cast("IO[bytes]", gzip.open(path, "rb"))
+        return _only_member(path) if magic == b"PK\x03\x04" else path.open("rb")
     except OSError as error:
         raise TapeError(f"{path}: {error.strerror or error}") from None
+
+
+def _only_member(path: Path) -> IO[bytes]:
+    """The one file inside a ZIP. Raises TapeError."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+            if len(members) != 1:
+                raise TapeError(f"{path}: line 1: a ZIP of {len(members)} files, where one is expected")
+            if members[0].flag_bits & 1:
+                raise TapeError(f"{path}: line 1: a ZIP with a password")
+            return archive.open(members[0])
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise TapeError(f"{path}: line 1: not a whole ZIP ({error})") from None
 
 
 def first_line(path: Path) -> bytes:

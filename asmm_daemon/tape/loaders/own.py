@@ -6,7 +6,7 @@ from pathlib import Path
 from asmm_daemon.errors import TapeError
 from asmm_daemon.events import Rows
 from asmm_daemon.tape.columns import Quality, TapeInfo
-from asmm_daemon.tape.loaders.common import Part, is_parquet, open_parquet
+from asmm_daemon.tape.loaders.common import Part, is_parquet, open_parquet, size_of
 from asmm_daemon.tape.parquet import KEY, read_batches, read_meta
 
 
@@ -33,9 +33,11 @@ class Own:
         """Chunks of whole messages, a row group or less each."""
         del info
         for part in parts:
+            quality.carry(read_meta(part.files[0]).quality)
             for rows in read_batches(part.files[0]):
                 quality.messages += int(rows["last"].sum())
                 yield rows
+            quality.bytes += size_of(part)
 
 
 READER = Own()

@@ -26,6 +26,7 @@ from asmm_daemon.tape.loaders.common import (
     numbers,
     parquet_columns,
     read_parquet,
+    size_of,
     split_symbol,
     texts,
     to_grid,
@@ -103,6 +104,7 @@ class StandX:
             if rows.size:
                 rows["local_ns"] = repair_local(rows["exch_ns"], rows["local_ns"], state.local_ns, quality)
                 state.local_ns = int(rows["local_ns"][-1])
+            quality.bytes += size_of(part)
             yield rows
 
 
