@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from asmm_daemon.learn.train import TrainResult
 
 BOOTSTRAP_SEED = 1
+LABEL_WIDTH = 60
 LEAD_S = 3600.0
 """Market before the stretch, for the estimators."""
 
@@ -226,7 +227,7 @@ class Told:
 
     def lines(self) -> Iterator[str]:
         """The table, then a line per strategy against the tuned baseline."""
-        console = Console()
+        console = Console(width=LABEL_WIDTH + sum(len(c.name) + 6 for c in self.comparison.columns))
         with console.capture() as text:
             console.print(self.comparison.table())
         yield text.get().rstrip()

@@ -4,7 +4,7 @@ env = MarketEnv(lambda n: lessons.env(lessons.train, reward, n_envs=n, episode_s
 """
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -19,7 +19,7 @@ Make = Callable[[int], Copies]
 _SEEDS = 2**31
 
 
-def _spaces(env: Copies) -> tuple[gymnasium.spaces.Box, gymnasium.spaces.Discrete]:
+def _spaces(env: Copies) -> tuple[gymnasium.Space[Any], gymnasium.Space[Any]]:
     box = gymnasium.spaces.Box(-np.inf, np.inf, (env.n_features,), np.float32)
     return box, gymnasium.spaces.Discrete(env.n_actions)
 
@@ -27,10 +27,9 @@ def _spaces(env: Copies) -> tuple[gymnasium.spaces.Box, gymnasium.spaces.Discret
 class MarketEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
     """One copy. Observations are raw features; rewards in the reward's unit."""
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
-
     def __init__(self, make: Make) -> None:
         self._env = make(1)
+        self.metadata = {"render_modes": []}
         self.observation_space, self.action_space = _spaces(self._env)
 
     def reset(
@@ -48,13 +47,12 @@ class MarketEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         return told.final[0].copy(), float(told.reward[0]), *over, {}
 
 
-class MarketVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]):
+class MarketVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArray[Any]]):
     """Copies that are stepped together; one that ended starts anew within the same step."""
-
-    metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.SAME_STEP}
 
     def __init__(self, make: Make, num_envs: int) -> None:
         self._env = make(num_envs)
+        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
         self.num_envs = num_envs
         self.single_observation_space, self.single_action_space = _spaces(self._env)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -71,9 +69,7 @@ class MarketVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], NDArray[
 
     def step(
         self, actions: NDArray[np.int64]
-    ) -> tuple[
-        NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
-    ]:
+    ) -> tuple[NDArray[np.float32], NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
         """One quote cycle of every copy; `final_obs` in the info holds what ended episodes ended on."""
         told = self._env.step(np.asarray(actions, np.int64))
         over = told.terminated | told.truncated

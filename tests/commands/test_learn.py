@@ -1,0 +1,63 @@
+"""Tuning, training and evaluating from the command line, on a made-up market."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from asmm_daemon.cli import app
+from asmm_daemon.errors import AsmmError
+from asmm_daemon.learn.model_file import load_policy
+
+runner = CliRunner()
+MARKET = ["--data", "synthetic:BTCUSDT", "--hours", "1.5", "--fees", "0"]
+
+
+def run(*arguments):
+    """The outcome of a command that must succeed."""
+    outcome = runner.invoke(app, [str(a) for a in arguments])
+    assert outcome.exit_code == 0, (outcome.output, outcome.exception)
+    return outcome.output
+
+
+def test_tuning_prints_what_belongs_into_the_configuration():
+    """TOML that can be copied, with where it came from."""
+    text = run("tune", *MARKET, "--trials", 2)
+    assert "[quoting]" in text
+    assert "half_spread_factor = " in text
+
+
+def test_a_trained_model_can_be_backtested(tmp_path):
+    """Train, go on from the checkpoint, and quote with the result."""
+    out = tmp_path / "run"
+    options = ["--out", out, "--validate", "30m", "--steps", 640, "--hyper", "learn_after=64"]
+    text = run("train", *MARKET, *options, "--hyper", "layers=[16,16]")
+    assert "best.json" in text
+    assert load_policy(out / "best.json").actions[0].gamma == 0.01
+    run("train", *MARKET, *options, "--hyper", "layers=[16,16]")
+    told = json.loads(run("backtest", *MARKET, "--strategy", out / "best.json", "--json", "--jobs", 1))
+    assert told["strategies"]["best"]["fills"] > 0
+
+
+def test_an_evaluation_judges_on_what_comes_after():
+    """The tuned baseline, the plain ones and the word for each difference."""
+    stretches = ["--train", "40m", "--validate", "10m", "--test", "30m", "--purge", "1m"]
+    text = run("evaluate", *MARKET, *stretches, "--agents", "none", "--budget", 2)
+    for word in ("tuned_as", "no_quotes", "glft", "within these days"):
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", *MARKET, "--out", "x", "--validate", "2h"], "--validate 2h"),
+        (["train", *MARKET, "--out", "x", "--validate", "10m", "--hyper", "magic=1"], "no 'magic'"),
+        (["evaluate", *MARKET, "--agents", "bot"], "--agents bot"),
+        (["evaluate", *MARKET, "--agents", "none"], "hold no fold"),
+    ],
+)
+def test_bad_input_is_one_clear_message(arguments, said):
+    """An error of ours with the name and the value, before anything is trained."""
+    outcome = runner.invoke(app, arguments)
+    assert isinstance(outcome.exception, AsmmError)
+    assert said in str(outcome.exception)
