@@ -20,7 +20,7 @@ _IMPORT = re.compile(r"^from (asmm_daemon[\w.]*) import \(?([\w, ]*)", re.MULTIL
 F = TypeVar("F", bound=Callable[..., object])
 
 
-def _source_key() -> str:
+def source_key() -> str:
     """Hash of every file that defines a kernel and of all that those import, since constants compile in."""
     root = Path(__file__).parent
     pending = [path for path in root.rglob("*.py") if b"asmm_daemon.kernels import" in path.read_bytes()]
@@ -47,7 +47,7 @@ def _source_key() -> str:
 
 
 def _cache_dir() -> Path:
-    path = Path(platformdirs.user_cache_dir("asmm")) / "kernels" / _source_key()
+    path = Path(platformdirs.user_cache_dir("asmm")) / "kernels" / source_key()
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):

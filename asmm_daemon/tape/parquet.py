@@ -67,8 +67,10 @@ class TapeWriter:
         self._sources = [{"file": source.name, "sha256": sha256(source)} for source in sources]
         try:
             self._writer = pq.ParquetWriter(
-                self._partial, SCHEMA, compression="zstd", store_schema=False, write_page_checksum=True
-            )
+                self._partial, SCHEMA, compression="zstd", store_schema=False, write_page_checksum=True,
+                use_dictionary=["kind", "side", "price", "qty"],
+                column_encoding=dict.fromkeys(("exch_ns", "local_ns", "id"), "DELTA_BINARY_PACKED"),
+            )  # fmt: skip
         except OSError as error:
             raise TapeError(f"{path}: cannot be written ({error.strerror or error})") from None
         self._rows = 0

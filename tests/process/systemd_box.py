@@ -103,7 +103,7 @@ class Box:
             compiled = ours / _numba_folder(folder)
             if compiled.is_dir():
                 there = packages / folder.relative_to(ROOT)
-                shutil.copytree(compiled, self.path(CACHE / kernels._source_key() / _numba_folder(there)))
+                shutil.copytree(compiled, self.path(CACHE / kernels.source_key() / _numba_folder(there)))
 
     def compiled(self):
         """The kernel cache: every file with the time it was written."""

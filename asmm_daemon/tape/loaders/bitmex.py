@@ -60,10 +60,9 @@ class BitMex:
     def knows(self, path: Path) -> bool:
         """Whether the first line has the width and the time stamp of one of the three layouts."""
         try:
-            text = first_line(path).decode()
-        except UnicodeDecodeError:
+            row = next(csv.reader([first_line(path).decode()]), [])
+        except (UnicodeDecodeError, csv.Error):
             return False
-        row = next(csv.reader([text]), [])
         return len(row) in _WIDTH and any(_is_time(field) for field in row[:2])
 
     def parts(self, files: Sequence[Path]) -> list[Part]:

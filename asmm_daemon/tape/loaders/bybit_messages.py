@@ -12,7 +12,8 @@ from asmm_daemon.errors import TapeError
 from asmm_daemon.events import CLEAR, DEPTH, GAP, Rows
 from asmm_daemon.tape.columns import BREAK_NS, Quality, TapeInfo, empty_rows
 from asmm_daemon.tape.loaders.binance_messages import MALFORMED, Batch, line_of
-from asmm_daemon.tape.loaders.common import to_grid
+from asmm_daemon.tape.loaders.common import countable, to_grid
+from asmm_daemon.tape.loaders.csv_table import EARLIEST_NS, LATEST_NS
 from asmm_daemon.tape.loaders.streams import Timeline
 from asmm_daemon.tape.loaders.text import Block, blocks
 from asmm_daemon.units import NS_PER_MS
@@ -75,6 +76,9 @@ class BybitDecoder:
             raise ValueError(f"type {kind!r}")
         local_ms = message["ts"]
         exch_ms = message.get("cts") or local_ms
+        for time in (local_ms, exch_ms):
+            if type(time) is not int or not EARLIEST_NS < time * NS_PER_MS < LATEST_NS:
+                raise ValueError(f"{time!r} is no time of a market")
         self._messages += 1
         head = (self._messages, local_ms * NS_PER_MS, exch_ms, line_no)
         if kind == "snapshot":
@@ -120,7 +124,8 @@ class BybitDecoder:
             raise TapeError(f"{block.path}: line {line_of(batch)}: a level is not [price, quantity]")
         kind, line = np.array(batch.kind)[part], np.array(batch.line)
         price, qty = values[0::2], values[1::2]
-        bad = ~(np.isfinite(price) & np.isfinite(qty)) | (qty < 0) | (price <= 0) & (kind == DEPTH)
+        bad = ~(countable(price, self._info.tick) & countable(qty, self._info.lot))
+        bad |= (price == 0) & (kind == DEPTH)
         if bad.any():
             at = int(np.argmax(bad))
             raise TapeError(f"{block.path}: line {line[part[at]]}: a level of {qty[at]} at {price[at]}")

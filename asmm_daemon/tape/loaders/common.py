@@ -206,7 +206,7 @@ def texts(table: pa.Table, name: str, path: Path) -> list[str]:
 
 def grid_step(values: NDArray[np.float64]) -> Decimal:
     """The largest 1, 2 or 5 times a power of ten that divides every value (to eight decimals)."""
-    whole = np.rint(values[np.isfinite(values)] * 1e8).astype(np.int64)
+    whole = np.rint(values[np.abs(values) < 9e10] * 1e8).astype(np.int64)
     divisor = int(np.gcd.reduce(whole[whole > 0])) if (whole > 0).any() else 1
     for exponent in range(len(str(divisor)) - 1, -1, -1):
         for lead in (5, 2, 1):
@@ -230,6 +230,12 @@ def split_symbol(symbol: str) -> tuple[str, str]:
         if symbol.endswith(quote) and symbol != quote:
             return symbol.removesuffix(quote), quote
     return symbol, "USDT"
+
+
+def countable(values: NDArray[np.float64], step: Decimal) -> NDArray[np.bool_]:
+    """Which values are numbers, not negative, and few enough steps for 64 bits."""
+    fits: NDArray[np.bool_] = (values >= 0) & (values < 9e18 * float(step))
+    return fits
 
 
 def to_grid(values: NDArray[np.float64], step: Decimal, quality: Quality) -> NDArray[np.int64]:

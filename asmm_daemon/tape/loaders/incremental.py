@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from asmm_daemon.errors import TapeError
 from asmm_daemon.events import CLEAR, DEPTH, Rows
 from asmm_daemon.tape.columns import BREAK_NS, Quality, TapeInfo, empty_rows, gap_row
-from asmm_daemon.tape.loaders.common import to_grid
+from asmm_daemon.tape.loaders.common import countable, to_grid
 from asmm_daemon.tape.loaders.csv_table import Chunk
 from asmm_daemon.tape.loaders.streams import Timeline
 
@@ -78,8 +78,8 @@ class Incremental:
         return rows
 
     def _check(self, chunk: Chunk, updates: Updates) -> None:
-        bad = ~(np.isfinite(updates.price) & np.isfinite(updates.qty))
-        bad |= (updates.price <= 0) | (updates.qty < 0)
+        bad = ~(countable(updates.price, self.info.tick) & countable(updates.qty, self.info.lot))
+        bad |= updates.price == 0
         if bad.any():
             row = int(np.argmax(bad))
             chunk.fail(row, f"a level of {updates.qty[row]} at {updates.price[row]}")

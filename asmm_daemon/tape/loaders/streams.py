@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from asmm_daemon.errors import TapeError
 from asmm_daemon.events import DEPTH, TRADE, Rows
 from asmm_daemon.tape.columns import Quality, TapeInfo, empty_rows, repair_local
-from asmm_daemon.tape.loaders.common import to_grid
+from asmm_daemon.tape.loaders.common import countable, to_grid
 from asmm_daemon.tape.loaders.csv_table import Chunk
 from asmm_daemon.units import NS_PER_S
 
@@ -132,7 +132,7 @@ class Trades:
         self, chunk: Chunk, price: NDArray[np.float64], qty: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """The price before each trade. Raises TapeError at what no trade can be."""
-        bad = ~(np.isfinite(price) & np.isfinite(qty)) | (price <= 0) | (qty < 0)
+        bad = ~(countable(price, self.info.tick) & countable(qty, self.info.lot)) | (price == 0)
         if bad.any():
             row = int(np.argmax(bad))
             chunk.fail(row, f"a trade of {qty[row]} at {price[row]}")

@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 from asmm_daemon.errors import TapeError
 from asmm_daemon.events import Rows
 from asmm_daemon.tape.columns import Quality, TapeInfo
-from asmm_daemon.tape.loaders.common import Part, first_line, grid_step, min_notional, split_symbol, to_grid
+from asmm_daemon.tape.loaders.common import (
+    Part,
+    countable,
+    first_line,
+    grid_step,
+    min_notional,
+    split_symbol,
+    to_grid,
+)
 from asmm_daemon.tape.loaders.csv_table import FLAG, FLOAT, INT, NAME, TEXT, Chunk, chunks
 from asmm_daemon.tape.loaders.incremental import Incremental, Updates
 from asmm_daemon.tape.loaders.streams import Timeline, Trades, merged
@@ -214,7 +222,7 @@ def _snapshots(chunk: Chunk, depth: int, info: TapeInfo, book: SnapshotBook, tim
             for what in ("price", "amount")
         )
         empty = np.isnan(price) & np.isnan(qty)
-        bad = ~empty & ~(np.isfinite(price) & np.isfinite(qty) & (price > 0) & (qty >= 0))
+        bad = ~empty & ~(countable(price, info.tick) & countable(qty, info.lot) & (price > 0))
         bad[:, 1:] |= ~empty[:, 1:] & ~(np.diff(order * price, axis=1) > 0)
         if bad.any():
             row, level = np.argwhere(bad)[0]
