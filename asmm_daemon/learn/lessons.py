@@ -93,5 +93,5 @@ def prepare(setup: Setup, info: TapeInfo, rows: Rows, train: Span, validation: S
         quote.order_size / float(np.median(seen["mid"][known])) if quote.size_in_quote else quote.order_size
     )
     unit = size * float(np.median(1.0 / seen["kappa"][known]))
-    checkpoints = build(rows, params, EVERY_S, width=WIDTH)
+    checkpoints = build([rows], params, EVERY_S, width=WIDTH)
     return Lessons(setup, info, tape, checkpoints, train, validation, unit)

@@ -146,7 +146,7 @@ class TapeEnv:
         self._taken[:], self._steps[:] = state["taken"], state["steps"]
 
     def _usable(self, start_ns: int | None) -> NDArray[np.int64]:
-        times = self._checkpoints.times_ns
+        times = self._checkpoints.t_ns
         first = int(self._tape.local_ns[0]) if start_ns is None else start_ns
         usable = np.flatnonzero((times >= first) & (times + self._episode_ns <= self._last_ns))
         if not usable.size:

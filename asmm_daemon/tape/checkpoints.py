@@ -74,19 +74,22 @@ class Checkpoints:
         return int(self.rows[i])
 
 
-def build(chunks: Iterable[Rows], params: Params, every_s: float = EVERY_S) -> Checkpoints:
+def build(
+    chunks: Iterable[Rows], params: Params, every_s: float = EVERY_S, *, width: int = 65536
+) -> Checkpoints:
     """Checkpoints of a tape, `[tape.rows]` or the chunks of a file; nothing else of it is kept.
 
     Args:
         chunks: rows of whole messages, in order.
         params: one PARAMS record.
         every_s: seconds of the tape between two of them; a silence longer than that has none inside.
+        width: ticks that the book spans.
 
     Raises:
         TapeError: there are no rows.
     """
     every_ns = round(every_s * NS_PER_S)
-    state = new_market()
+    state = new_market(width)
     found: list[tuple[int, int]] = []
     blobs: list[bytes] = []
     sizes: list[int] = []

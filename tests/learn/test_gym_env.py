@@ -20,7 +20,7 @@ WIDTH = 16384
 def make():
     info, tape = synthetic(20)
     made = setup(info)
-    checkpoints = build(tape.rows, begin(made, tape).params, 60.0, width=WIDTH)
+    checkpoints = build([tape.rows], begin(made, tape).params, width=WIDTH)
     return lambda n: TapeEnv(made, tape, checkpoints, Reward(1.0), n_envs=n, episode_s=120.0, width=WIDTH)
 
 

@@ -17,7 +17,7 @@ WIDTH = 16384
 def world():
     info, tape = synthetic(40)
     made = setup(info)
-    return info, tape, made, build(tape.rows, begin(made, tape).params, 60.0, width=WIDTH)
+    return info, tape, made, build([tape.rows], begin(made, tape).params, width=WIDTH)
 
 
 def env(world, **options):
@@ -90,7 +90,7 @@ def test_rewards_add_up_to_the_backtest(world):
         steps += 1
         if step.truncated[0]:
             break
-    start = int(checkpoints.times_ns[number])
+    start = int(checkpoints.t_ns[number])
     policy = setup(info, policy=Scripted(actions))
     result = run_fast(policy, info, tape, begin_ns=start, end_ns=start + 600 * S)
     assert steps >= 115
