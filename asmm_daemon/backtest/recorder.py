@@ -135,4 +135,5 @@ class Recorder:
                 "messages": messages,
                 "rows": rows,
             },
+            settings=self.setup.settings(),
         )

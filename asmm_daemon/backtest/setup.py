@@ -1,9 +1,12 @@
 """What both engines are told: one market, its limits, the latency, and the strategy that quotes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
+from enum import IntEnum
+from typing import Any
 
 from asmm_daemon.core.desk import SPREADS_ALONE
+from asmm_daemon.core.params import QuoteParams
 from asmm_daemon.core.policy import FixedPolicy
 from asmm_daemon.core.spec import AccountLimits, MarketSpec
 from asmm_daemon.errors import ConfigError
@@ -43,6 +46,29 @@ class Setup:
     def spreads_alone(self) -> bool:
         """Whether the model quotes without σ."""
         return self.spec.quote.model in SPREADS_ALONE
+
+    def settings(self) -> dict[str, Any]:
+        """What a report says of it: fees, latency, limits, and every quoting knob off its default."""
+        unit, quote, plain = self.spec.instrument, self.spec.quote, QuoteParams()
+        changed = {
+            field.name: getattr(quote, field.name)
+            for field in fields(QuoteParams)
+            if repr(getattr(quote, field.name)) != repr(getattr(plain, field.name))
+        }
+        return {
+            "model": quote.model.name.lower(),
+            "policy": self.spec.policy.name,
+            "gamma": quote.gamma,
+            "order_size": quote.order_size,
+            "max_inventory": float(self.spec.limits.max_inventory),
+            "maker_fee_bps": float(unit.maker * 10_000),
+            "latency_there_ms": self.latency.entry_ns / 1e6,
+            "latency_back_ms": self.latency.response_ns / 1e6,
+            **{
+                name: value.name.lower() if isinstance(value, IntEnum) else value
+                for name, value in changed.items()
+            },
+        }
 
     @property
     def asks(self) -> bool:

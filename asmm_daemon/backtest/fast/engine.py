@@ -87,4 +87,5 @@ def result_of(f: Fast, setup: Setup, info: TapeInfo, fallbacks: int = 0) -> Resu
             "messages": int(desk["message"]),
             "rows": int(desk["row"]),
         },
+        settings=setup.settings(),
     )
