@@ -18,7 +18,7 @@ from asmm_daemon.core.matching import on_row, set_quiet_level
 from asmm_daemon.core.resting import KNOWN, PARTIAL, Matching, find, remove
 from asmm_daemon.errors import TapeError
 from asmm_daemon.events import GAP
-from asmm_daemon.kernels import flat_kernel, inner_kernel
+from asmm_daemon.kernels import flat_kernel, hot_kernel, inner_kernel
 
 PLACE, AMEND, CANCEL, REPLACE, CANCEL_ALL, PROVE, RECONCILE = 0, 1, 2, 3, 4, 5, 6
 """Requests. REPLACE cancels `old` and, if that rested, places `order`."""
@@ -209,14 +209,14 @@ def _obey(v: Venue, r: Any) -> None:
         _reply(v, RECONCILED if kind == RECONCILE else PROVEN, -1, 0, 0, 0, -1)
 
 
-@flat_kernel
+@hot_kernel
 def next_reply_ns(v: Venue) -> int:
     """When the daemon sees the next reply; NEVER while none is under way."""
     s = v.state[0]
     return v.replies[s.read % QUEUE].t_ns if s.read < s.replies else NEVER
 
 
-@flat_kernel
+@hot_kernel
 def go_on(v: Venue, tape: Timeline, until_ns: int) -> bool:
     """Runs the venue up to and including `until_ns`, or until the next reply comes sooner than that.
 

@@ -36,7 +36,7 @@ from asmm_daemon.core.resting import (
     requeue_all,
 )
 from asmm_daemon.events import BBO, CLEAR, DEPTH, GAP, TRADE
-from asmm_daemon.kernels import flat_kernel
+from asmm_daemon.kernels import flat_kernel, hot_kernel
 
 
 @flat_kernel
@@ -190,7 +190,7 @@ def _resume(m: Matching) -> None:
             hit(m, side, reach, lots, NOBODY, NOBODY, THROUGH)
 
 
-@flat_kernel
+@hot_kernel
 def set_quiet_level(m: Matching, row: Any) -> bool:
     """The short way for most rows: a level that no simulated order stands at and that is no new best.
 
