@@ -110,7 +110,7 @@ def request(v: Venue, t_ns: int, kind: int, order: int, side: int, price: int, q
     s.requests += 1
 
 
-@inner_kernel
+@hot_kernel
 def _reply(v: Venue, kind: int, order: int, side: int, price: int, qty: int, trade: int) -> None:
     s = v.state[0]
     r = v.replies[s.replies % QUEUE]
@@ -127,7 +127,7 @@ def _reply(v: Venue, kind: int, order: int, side: int, price: int, qty: int, tra
     s.replies += 1
 
 
-@inner_kernel
+@hot_kernel
 def _tell_fills(v: Venue) -> None:
     state = v.matching.state[0]
     head = v.matching.book.head[0]
@@ -162,7 +162,7 @@ def _cancel(v: Venue, order: int) -> bool:
     return True
 
 
-@inner_kernel
+@hot_kernel
 def _place(v: Venue, order: int, side: int, price: int, qty: int) -> None:
     v.filled[order % QUEUE] = 0
     if place_order(v.matching, order, side, price, qty, v.state[0].t_ns, POST_ONLY) == CROSSED:
@@ -171,7 +171,7 @@ def _place(v: Venue, order: int, side: int, price: int, qty: int) -> None:
         _reply(v, ACCEPTED, order, side, price, qty, -1)
 
 
-@inner_kernel
+@hot_kernel
 def _amend(v: Venue, order: int, side: int, price: int, qty: int) -> None:
     left = qty - v.filled[order % QUEUE]
     if find(v.matching, order) == 0:
@@ -187,7 +187,7 @@ def _amend(v: Venue, order: int, side: int, price: int, qty: int) -> None:
             _reply(v, AMENDED, order, side, price, qty, -1)
 
 
-@inner_kernel
+@hot_kernel
 def _obey(v: Venue, r: Any) -> None:
     kind = r.kind
     if kind == PLACE:
