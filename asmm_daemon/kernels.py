@@ -96,6 +96,18 @@ def inner_kernel(function: F) -> F:
     )
 
 
+def hot_kernel(function: F) -> F:
+    """A flat kernel whose machine code becomes part of each caller.
+
+    A call passes every array of a record bundle on the stack, seven words each: for what happens at every
+    message or beat that is more work than the kernel's own.
+    """
+    return cast(
+        "F",
+        numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)(function),
+    )
+
+
 def inlined_kernel(function: F) -> F:
     """A flat kernel that becomes part of each caller instead of being compiled by itself.
 

@@ -18,7 +18,7 @@ from asmm_daemon.core.matching import on_row, set_quiet_level
 from asmm_daemon.core.resting import KNOWN, PARTIAL, Matching, find, remove
 from asmm_daemon.errors import TapeError
 from asmm_daemon.events import GAP
-from asmm_daemon.kernels import flat_kernel, inner_kernel
+from asmm_daemon.kernels import flat_kernel, hot_kernel, inner_kernel
 
 PLACE, AMEND, CANCEL, REPLACE, CANCEL_ALL, PROVE, RECONCILE = 0, 1, 2, 3, 4, 5, 6
 """Requests. REPLACE cancels `old` and, if that rested, places `order`."""
@@ -110,7 +110,7 @@ def request(v: Venue, t_ns: int, kind: int, order: int, side: int, price: int, q
     s.requests += 1
 
 
-@inner_kernel
+@hot_kernel
 def _reply(v: Venue, kind: int, order: int, side: int, price: int, qty: int, trade: int) -> None:
     s = v.state[0]
     r = v.replies[s.replies % QUEUE]
@@ -127,7 +127,7 @@ def _reply(v: Venue, kind: int, order: int, side: int, price: int, qty: int, tra
     s.replies += 1
 
 
-@inner_kernel
+@hot_kernel
 def _tell_fills(v: Venue) -> None:
     state = v.matching.state[0]
     head = v.matching.book.head[0]
@@ -162,7 +162,7 @@ def _cancel(v: Venue, order: int) -> bool:
     return True
 
 
-@inner_kernel
+@hot_kernel
 def _place(v: Venue, order: int, side: int, price: int, qty: int) -> None:
     v.filled[order % QUEUE] = 0
     if place_order(v.matching, order, side, price, qty, v.state[0].t_ns, POST_ONLY) == CROSSED:
@@ -171,7 +171,7 @@ def _place(v: Venue, order: int, side: int, price: int, qty: int) -> None:
         _reply(v, ACCEPTED, order, side, price, qty, -1)
 
 
-@inner_kernel
+@hot_kernel
 def _amend(v: Venue, order: int, side: int, price: int, qty: int) -> None:
     left = qty - v.filled[order % QUEUE]
     if find(v.matching, order) == 0:
@@ -187,7 +187,7 @@ def _amend(v: Venue, order: int, side: int, price: int, qty: int) -> None:
             _reply(v, AMENDED, order, side, price, qty, -1)
 
 
-@inner_kernel
+@hot_kernel
 def _obey(v: Venue, r: Any) -> None:
     kind = r.kind
     if kind == PLACE:
@@ -209,14 +209,14 @@ def _obey(v: Venue, r: Any) -> None:
         _reply(v, RECONCILED if kind == RECONCILE else PROVEN, -1, 0, 0, 0, -1)
 
 
-@flat_kernel
+@hot_kernel
 def next_reply_ns(v: Venue) -> int:
     """When the daemon sees the next reply; NEVER while none is under way."""
     s = v.state[0]
     return v.replies[s.read % QUEUE].t_ns if s.read < s.replies else NEVER
 
 
-@flat_kernel
+@hot_kernel
 def go_on(v: Venue, tape: Timeline, until_ns: int) -> bool:
     """Runs the venue up to and including `until_ns`, or until the next reply comes sooner than that.
 

@@ -24,7 +24,7 @@ from asmm_daemon.core.resting import (
     remove,
 )
 from asmm_daemon.events import Rows
-from asmm_daemon.kernels import flat_kernel
+from asmm_daemon.kernels import flat_kernel, hot_kernel
 
 PLACE = 0
 AMEND = 1
@@ -151,7 +151,7 @@ def place_order(m: Matching, order: int, side: int, price: int, qty: int, t_ns: 
     return RESTED
 
 
-@flat_kernel
+@hot_kernel
 def amend_order(m: Matching, order: int, price: int, left: int, t_ns: int, flags: int) -> int:
     """Changes a resting order to `left` lots at `price`: RESTED, DONE, CROSSED or NOT_FOUND.
 

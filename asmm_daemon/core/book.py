@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asmm_daemon.events import BBO, CLEAR, DEPTH, GAP
-from asmm_daemon.kernels import flat_kernel
+from asmm_daemon.kernels import flat_kernel, hot_kernel
 
 
 def int64(value: int) -> int:
@@ -118,7 +118,7 @@ def _follow(book: Book, price: int) -> None:
         _move_window(book, price)
 
 
-@flat_kernel
+@hot_kernel
 def set_level(book: Book, side: int, price: int, qty: int) -> None:
     """Sets the absolute quantity at a price and keeps the best prices true."""
     head = book.head[0]
@@ -208,7 +208,7 @@ def set_best(book: Book, side: int, price: int, qty: int) -> None:
     set_level(book, side, price, qty)
 
 
-@flat_kernel
+@hot_kernel
 def apply(book: Book, kind: int, side: int, price: int, qty: int) -> None:
     """Applies one book row (DEPTH, CLEAR, BBO or GAP); other kinds change nothing."""
     if kind == DEPTH:

@@ -39,7 +39,7 @@ from asmm_daemon.core.quotes import (
     order_lots,
     rounded,
 )
-from asmm_daemon.kernels import flat_kernel
+from asmm_daemon.kernels import flat_kernel, hot_kernel
 from asmm_daemon.units import NS_PER_S
 
 __all__ = [
@@ -75,7 +75,7 @@ _CONSTANT = int(Model.CONSTANT_SPREAD)
 _LINEAR = int(Model.LINEAR_CONSTANT_SPREAD)
 
 
-@flat_kernel
+@hot_kernel
 def _estimates(state: MarketState, params: Params, out: Decision) -> None:
     # σ, κ, A and τ, from ticks to quote currency
     m = state.market[0]
@@ -146,7 +146,7 @@ def _place(params: Params, inventory: Inventory, out: Decision, side: int, first
         full *= p.level_size_factor
 
 
-@flat_kernel
+@hot_kernel
 def _reduce(state: MarketState, params: Params, inventory: Inventory, out: Decision) -> None:
     # one order at the touch that shrinks |inventory| (spot: towards the middle of its range)
     m = state.market[0]
@@ -169,7 +169,7 @@ def _reduce(state: MarketState, params: Params, inventory: Inventory, out: Decis
         d.bid_qty[0] = 0 if inventory[0].bid_off else lots
 
 
-@flat_kernel
+@hot_kernel
 def _quote(state: MarketState, params: Params, inventory: Inventory, out: Decision) -> None:
     m = state.market[0]
     p = params[0]
@@ -199,7 +199,7 @@ def _quote(state: MarketState, params: Params, inventory: Inventory, out: Decisi
         _place(params, inventory, out, ASK, ask, ask_room(params, inventory, d.m))
 
 
-@flat_kernel
+@hot_kernel
 def decide(
     state: MarketState,
     params: Params,

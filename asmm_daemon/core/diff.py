@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asmm_daemon.kernels import flat_kernel
+from asmm_daemon.kernels import flat_kernel, hot_kernel
 
 KEEP, WAIT, PLACE, AMEND, CANCEL, REPLACE = 0, 1, 2, 3, 4, 5
 """WAIT: the slot is taken by an order whose request is under way or unknown."""
@@ -76,7 +76,7 @@ def _nth(working: NDArray[Any], k: int, staying: int) -> int:
     return -1
 
 
-@flat_kernel
+@hot_kernel
 def diff(
     desired: NDArray[Any],
     working: NDArray[Any],

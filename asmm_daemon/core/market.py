@@ -21,7 +21,7 @@ from asmm_daemon.core.own import OWN, net_best
 from asmm_daemon.core.params import Params
 from asmm_daemon.core.volatility import SAMPLE_NS, VOLATILITY, Volatility
 from asmm_daemon.events import FUNDING, GAP, MARK, TRADE, Rows
-from asmm_daemon.kernels import flat_kernel
+from asmm_daemon.kernels import flat_kernel, hot_kernel
 from asmm_daemon.units import NS_PER_S
 
 MINUTE_NS = 60 * NS_PER_S
@@ -83,7 +83,7 @@ def _new_candles(state: MarketState, minute: int) -> None:
     m.minute = minute
 
 
-@flat_kernel
+@hot_kernel
 def advance(state: MarketState, params: Params, t_ns: int) -> None:
     """Moves time on without a message: samples, buckets and merged orders that are due by then."""
     m = state.market[0]
@@ -116,7 +116,7 @@ def advance(state: MarketState, params: Params, t_ns: int) -> None:
             _new_candles(state, t_ns // MINUTE_NS)
 
 
-@flat_kernel
+@hot_kernel
 def _trade(state: MarketState, params: Params, side: int, price: int, qty: int, exch_ns: int) -> None:
     m = state.market[0]
     i = m.trades % TRADES
@@ -146,7 +146,7 @@ def _trade(state: MarketState, params: Params, side: int, price: int, qty: int, 
         flow.add_trade(state.intensity, params, side, price, exch_ns, m.now_ns, m.reference, half_spread)
 
 
-@flat_kernel
+@hot_kernel
 def _refresh(state: MarketState, params: Params) -> None:
     # reads the top of the book anew, own quantity taken out
     m = state.market[0]
@@ -183,7 +183,7 @@ def moved(params: Params, micro: float, then: float) -> bool:
     return abs(micro - then) > max(1.0, params[0].requote_bps * 1e-4 * then)
 
 
-@flat_kernel
+@hot_kernel
 def message(state: MarketState, params: Params, rows: Rows, start: int, stop: int) -> None:
     """Takes in the venue message that lies in `rows[start:stop]`."""
     m = state.market[0]

@@ -36,7 +36,7 @@ from asmm_daemon.core.resting import (
     requeue_all,
 )
 from asmm_daemon.events import BBO, CLEAR, DEPTH, GAP, TRADE
-from asmm_daemon.kernels import flat_kernel
+from asmm_daemon.kernels import flat_kernel, hot_kernel
 
 
 @flat_kernel
@@ -130,7 +130,7 @@ def _adjust_queues(m: Matching, side: int, price: int, prev: int, new: int) -> N
             break
 
 
-@flat_kernel
+@hot_kernel
 def _on_level(m: Matching, side: int, price: int, qty: int) -> None:
     head = m.book.head[0]
     was = head.bid if side > 0 else head.ask
@@ -190,7 +190,7 @@ def _resume(m: Matching) -> None:
             hit(m, side, reach, lots, NOBODY, NOBODY, THROUGH)
 
 
-@flat_kernel
+@hot_kernel
 def set_quiet_level(m: Matching, row: Any) -> bool:
     """The short way for most rows: a level that no simulated order stands at and that is no new best.
 
@@ -233,7 +233,7 @@ def set_quiet_level(m: Matching, row: Any) -> bool:
     return True
 
 
-@flat_kernel
+@hot_kernel
 def on_row(m: Matching, row: Any) -> None:
     """One row of the feed. At most one fill per resting order comes of it."""
     state = m.state[0]

@@ -6,7 +6,7 @@ from asmm_daemon.backtest.fast.records import ACTIVE, HALTED, PAUSED, REDUCING, 
 from asmm_daemon.backtest.fast.table import meets_own, open_lots, open_lots_of, slot_taken
 from asmm_daemon.core.book import int64
 from asmm_daemon.core.quotes import min_lots
-from asmm_daemon.kernels import inlined_kernel, inner_kernel
+from asmm_daemon.kernels import hot_kernel, inlined_kernel, inner_kernel
 from asmm_daemon.units import NS_PER_S
 
 PASSED, REFUSED, WITHDRAW, CANCEL_FIRST = 0, 1, 2, 3
@@ -114,7 +114,7 @@ def _messages(f: Fast) -> int:
     return d.sent - d.sent_from
 
 
-@inner_kernel
+@hot_kernel
 def check(f: Fast, side: int, level: int, price: int, qty: int, order: int, instead: int) -> int:
     """PASSED (and counted), or how an order is refused.
 

@@ -48,7 +48,7 @@ from asmm_daemon.core.decision import requote_due
 from asmm_daemon.core.features import features
 from asmm_daemon.core.market import advance, message
 from asmm_daemon.events import BBO, DEPTH, TRADE
-from asmm_daemon.kernels import flat_kernel, inlined_kernel, inner_kernel
+from asmm_daemon.kernels import flat_kernel, hot_kernel, inlined_kernel, inner_kernel
 from asmm_daemon.units import NS_PER_S
 
 OVER, ASKS, FULL = 0, 1, 2
@@ -61,7 +61,7 @@ _HORIZONS_NS = tuple(int(horizon * NS_PER_S) for horizon in HORIZONS_S)
 _POST_ONLY_S, _POST_ONLY_MOST_S, _OTHER_S, _OTHER_MOST_S = 0.05, 2.0, 1.0, 15.0
 
 
-@inner_kernel
+@hot_kernel
 def count_time(f: Fast, t_ns: int) -> None:
     """Adds the time since the last event to what held during it."""
     d = f.desk[0]

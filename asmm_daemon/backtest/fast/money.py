@@ -6,7 +6,7 @@ from asmm_daemon.backtest.fast.gate import excess_lots, mid_price
 from asmm_daemon.backtest.fast.records import DRAWDOWN, SOFT, Fast
 from asmm_daemon.core.inventory import target
 from asmm_daemon.core.quotes import min_lots
-from asmm_daemon.kernels import inner_kernel
+from asmm_daemon.kernels import hot_kernel, inner_kernel
 from asmm_daemon.units import NS_PER_S
 
 
@@ -85,7 +85,7 @@ def _loss(equity: float, peak: float) -> float:
     return 1.0 if peak <= 0.0 else max((peak - equity) / peak, 0.0)
 
 
-@inner_kernel
+@hot_kernel
 def watch_account(f: Fast) -> None:
     """Equity against its peaks: sets DRAWDOWN for good, SOFT until a long flat rest."""
     d = f.desk[0]

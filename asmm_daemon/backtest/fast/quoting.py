@@ -31,7 +31,7 @@ from asmm_daemon.core.decision import QUOTE, REDUCE, decide
 from asmm_daemon.core.diff import diff
 from asmm_daemon.core.params import MAX_LEVELS
 from asmm_daemon.core.quotes import min_lots
-from asmm_daemon.kernels import inner_kernel
+from asmm_daemon.kernels import hot_kernel, inner_kernel
 from asmm_daemon.units import NS_PER_S
 
 QUIET_NS = NS_PER_S
@@ -63,7 +63,7 @@ def _waits(f: Fast, side: int, level: int) -> bool:
     return f.backoffs[slot(side, level)].until_ns > f.desk[0].now_ns
 
 
-@inner_kernel
+@hot_kernel
 def cancel(f: Fast, at: int) -> None:
     """Cancels an order; cancels are never held back."""
     order = f.orders[at]
@@ -74,7 +74,7 @@ def cancel(f: Fast, at: int) -> None:
     request(f.venue, d.now_ns, CANCEL, order.id, order.side, 0, 0, 0)
 
 
-@inner_kernel
+@hot_kernel
 def _new_quote(f: Fast, side: int, level: int, price: int, lots: int) -> bool:
     if _waits(f, side, level) or check(f, side, level, price, lots, NO_ORDER, NO_ORDER) != PASSED:
         return False
@@ -85,7 +85,7 @@ def _new_quote(f: Fast, side: int, level: int, price: int, lots: int) -> bool:
     return True
 
 
-@inner_kernel
+@hot_kernel
 def _amend(f: Fast, at: int, price: int, lots: int) -> bool:
     order = f.orders[at]
     total = lots + order.booked
@@ -133,7 +133,7 @@ def _replace(f: Fast, at: int, price: int, lots: int) -> bool:
     return True
 
 
-@inner_kernel
+@hot_kernel
 def _wanted(f: Fast) -> int:
     """The held decision's quotes that the trading state lets through, in `desired`; how many."""
     d = f.desk[0]
@@ -160,7 +160,7 @@ def _wanted(f: Fast) -> int:
     return count
 
 
-@inner_kernel
+@hot_kernel
 def sync(f: Fast) -> bool:
     """Sends the fewest requests that bring the orders to what is wanted; whether a wish was refused."""
     d = f.desk[0]

@@ -4,7 +4,7 @@ from typing import Any
 
 from asmm_daemon.backtest.fast.records import AMENDING, LEAVING, LIVE, NEW, Fast
 from asmm_daemon.backtest.venue import QUEUE
-from asmm_daemon.kernels import inner_kernel
+from asmm_daemon.kernels import hot_kernel, inner_kernel
 
 UNCHANGED, CHANGED, FREED = 0, 1, 2
 """What an acknowledgement did to an order; FREED: its slot is free."""
@@ -56,7 +56,7 @@ def add_order(f: Fast, side: int, level: int, price: int, qty: int) -> int:
     return d.serial
 
 
-@inner_kernel
+@hot_kernel
 def drop_order(f: Fast, at: int) -> None:
     """Takes a final order out; the others keep their order."""
     d = f.desk[0]
@@ -66,7 +66,7 @@ def drop_order(f: Fast, at: int) -> None:
     see_resting(f)
 
 
-@inner_kernel
+@hot_kernel
 def see_resting(f: Fast) -> None:
     """Notes our best resting prices."""
     d = f.desk[0]
@@ -81,7 +81,7 @@ def see_resting(f: Fast) -> None:
                 d.ask = order.price
 
 
-@inner_kernel
+@hot_kernel
 def accept(f: Fast, order: int) -> int:
     """A create request was acknowledged: UNCHANGED or CHANGED."""
     at = find_order(f, order)
@@ -92,7 +92,7 @@ def accept(f: Fast, order: int) -> int:
     return CHANGED
 
 
-@inner_kernel
+@hot_kernel
 def amended(f: Fast, order: int, price: int, qty: int) -> int:
     """An amendment was acknowledged: UNCHANGED, CHANGED, or FREED where the order is executed by now."""
     at = find_order(f, order)
@@ -114,7 +114,7 @@ def amended(f: Fast, order: int, price: int, qty: int) -> int:
     return CHANGED if changed else UNCHANGED
 
 
-@inner_kernel
+@hot_kernel
 def book_lots(f: Fast, order: int, lots: int) -> bool:
     """An execution was booked; whether it was the order's last."""
     at = find_order(f, order)

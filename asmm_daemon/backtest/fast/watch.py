@@ -30,7 +30,7 @@ from asmm_daemon.backtest.venue import CANCEL_ALL, PROVE, request
 from asmm_daemon.backtest.venue import RECONCILE as ASK_ACCOUNT
 from asmm_daemon.core import volatility as vol
 from asmm_daemon.core.supervisor import INVALID_GRACE_S, SWEEP_EVERY_S
-from asmm_daemon.kernels import inlined_kernel, inner_kernel
+from asmm_daemon.kernels import hot_kernel, inlined_kernel, inner_kernel
 from asmm_daemon.units import NS_PER_S
 
 _URGENT = STARTUP | RECONCILE
@@ -42,7 +42,7 @@ def _set(f: Fast, cause: int, holds: bool) -> None:  # noqa: FBT001 (kernels are
     d.causes = d.causes | cause if holds else d.causes & ~cause
 
 
-@inner_kernel
+@hot_kernel
 def _watch_book(f: Fast) -> None:
     d = f.desk[0]
     limits = f.limits[0]
@@ -63,7 +63,7 @@ def _watch_book(f: Fast) -> None:
         request(f.venue, d.now_ns, PROVE, -1, 0, 0, 0, 0)
 
 
-@inner_kernel
+@hot_kernel
 def _watch_channel(f: Fast) -> None:
     d = f.desk[0]
     if (d.now_ns - d.heard_ns) / NS_PER_S > f.limits[0].account_disconnect_after_s:
@@ -143,7 +143,7 @@ def rearm(f: Fast, side: int) -> None:
     d.executed_from = kept
 
 
-@inner_kernel
+@hot_kernel
 def _watch_inventory(f: Fast) -> None:
     d = f.desk[0]
     limits = f.limits[0]
@@ -210,7 +210,7 @@ def _chase(f: Fast) -> None:
             cancel(f, i)
 
 
-@inner_kernel
+@hot_kernel
 def _trim(f: Fast) -> None:
     """A falling maximum (a rising mid) may leave open orders that are no longer allowed."""
     if not any_cancellable(f):
