@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from asmm_daemon.learn.adam import Adam
 from asmm_daemon.learn.hyper import Hyper
 from asmm_daemon.learn.networks import DensePass, Parameters, Shape
 from asmm_daemon.learn.normalise import Running
@@ -59,8 +60,8 @@ class Learner:
         self.online.initialise(self._generator)
         self._move_target(1.0)
         self._gradients = Parameters(self.shape)
-        self.online.flat.grad = self._gradients.flat
-        self._adam = torch.optim.Adam([self.online.flat], lr=hyper.learning_rate, fused=True)
+        self._adam = Adam(self.online.flat.numel())
+        self._lr, self._bend = hyper.learning_rate, hyper.huber
         self._rate = Linear(hyper.learning_rate, hyper.learning_rate_end, hyper.steps)
         self._scaling = Scaling(n_features, hyper.feature_clip)
         recurrent = hyper.kind == "lstm"
@@ -68,26 +69,26 @@ class Learner:
         self._acting: dict[int, Acting] = {}
 
     def prepare(self, step: int) -> None:
-        """Brings normalisation and learning rate up to date; once for the updates of a step."""
+        """Brings normalisation, learning rate and the loss's bend up to date; once for the updates of a step."""
         self._scaling.set(self.features.mean, self.features.scale)
-        self._adam.param_groups[0]["lr"] = self._rate.at(step)
+        self._lr = self._rate.at(step)
+        self._bend = self.hyper.huber * float(self.rewards.scale[0])
 
     def rate(self, step: int) -> float:
         """The learning rate at a step."""
         return self._rate.at(step)
 
-    def update(self, fields: Mapping[str, Tensor], draw: Draw, ring: Ring) -> Tensor:
-        """One update on drawn rows; returns the mean loss as a tensor, not yet read.
+    def update(self, fields: Mapping[str, Tensor], draw: Draw, ring: Ring) -> float:
+        """One update on drawn rows; returns the mean loss.
 
         The loss is Huber's with its bend at `huber` deviations of the reward: the slope at an error e is
         e clamped to ±δ.
         """
-        bend = self.hyper.huber * float(self.rewards.scale[0])
         self._pass.load(fields, torch.from_numpy(draw.index), self._scaling)
         dropout = self._generator if self.hyper.dropout else None
         errors = self._pass.errors(self.online, self.target, dropout)
-        slopes = errors.clamp(-bend, bend)
-        loss = (slopes * (errors - 0.5 * slopes)).mean()
+        slopes = errors.clamp(-self._bend, self._bend)
+        loss = float(slopes.dot(errors) - 0.5 * slopes.dot(slopes)) / errors.numel()
         if ring.prioritised:
             slopes.mul_(self._pass.spread(torch.from_numpy(draw.weights)))
             ring.prioritise(draw.index, self._pass.per_row(errors).numpy())
@@ -101,9 +102,10 @@ class Learner:
     def _descend(self) -> None:
         self._gradients.unfold()
         flat = self._gradients.flat
-        norm = torch.linalg.vector_norm(flat)
-        flat.mul_((self.hyper.clip_norm / (norm + 1e-6)).clamp_(max=1.0))
-        self._adam.step()
+        norm = float(torch.linalg.vector_norm(flat))
+        if norm > self.hyper.clip_norm:
+            flat.mul_(self.hyper.clip_norm / norm)
+        self._adam.step(self.online.flat, flat, self._lr)
         self.online.fold()
         self.updates += 1
         if self.updates % self.hyper.target_every == 0:
@@ -126,16 +128,14 @@ class Learner:
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Everything for a checkpoint."""
-        adam = self._adam.state[self.online.flat]
         state: dict[str, NDArray[np.generic]] = {
             "online": self.online.flat.numpy(),
             "target": self.target.flat.numpy(),
             "generator": self._generator.get_state().numpy(),
             "updates": np.array([self.updates]),
         }
-        state |= {f"adam.{name}": value.numpy().reshape(-1) for name, value in adam.items()}
-        for name, running in (("features", self.features), ("rewards", self.rewards)):
-            state |= {f"{name}.{key}": value for key, value in running.state().items()}
+        for name, owner in self._owners().items():
+            state |= {f"{name}.{key}": value for key, value in owner.state().items()}
         return state
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
@@ -145,13 +145,12 @@ class Learner:
             theta.fold()
         self._generator.set_state(torch.from_numpy(state["generator"].copy()))
         self.updates = int(state["updates"][0])
-        if "adam.step" in state:
-            names = ("exp_avg", "exp_avg_sq")
-            kept = {name: torch.from_numpy(state[f"adam.{name}"].copy()) for name in names}
-            kept["step"] = torch.tensor(float(state["adam.step"][0]))
-            self._adam.state[self.online.flat].update(kept)
-        for name, running in (("features", self.features), ("rewards", self.rewards)):
-            running.restore({key: state[f"{name}.{key}"] for key in ("count", "mean", "squares")})
+        for name, owner in self._owners().items():
+            prefix = f"{name}."
+            owner.restore({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+
+    def _owners(self) -> dict[str, Adam | Running]:
+        return {"adam": self._adam, "features": self.features, "rewards": self.rewards}
 
 
 class Acting:

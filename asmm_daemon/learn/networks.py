@@ -77,12 +77,10 @@ class Parameters:
         if shape.dueling:
             for part in ("weight", "bias"):
                 self.named[f"head.{part}"] = torch.zeros_like(self.named[f"advantage.{part}"])
-        self.dense = len(shape.widths) - 1
-
-    def layer(self, n: int) -> tuple[Tensor, Tensor]:
-        """Weight and bias of dense layer n; the last is the head."""
-        name = "head" if n == self.dense - 1 else f"layers.{n}"
-        return self.named[f"{name}.weight"], self.named[f"{name}.bias"]
+        names = [*(f"layers.{n}" for n in range(len(shape.widths) - 2)), "head"]
+        held = [(self.named[f"{name}.weight"], self.named[f"{name}.bias"]) for name in names]
+        self.dense = [(weight, weight.t(), bias) for weight, bias in held]
+        """Weight, its transpose and bias of every dense layer; the last is the head."""
 
     def initialise(self, generator: torch.Generator) -> None:
         """Uniform within ±1/√fan-in, weights and biases alike, as torch's own layers start."""
@@ -136,9 +134,9 @@ class DensePass:
         """Values of `input`. With a generator the learned rows drop units at random."""
         last = len(self.held) - 1
         for n in range(last):
-            weight, bias = theta.layer(n)
+            _, transposed, bias = theta.dense[n]
             above = self.held[n + 1]
-            torch.addmm(bias, self.held[n], weight.t(), out=above)
+            torch.addmm(bias, self.held[n], transposed, out=above)
             if n + 1 < last:
                 above.relu_() if self._relu else above.tanh_()
                 if generator is not None and self._masks:
@@ -152,8 +150,8 @@ class DensePass:
         With `into_input`, delta[0] becomes the gradient with respect to the input.
         """
         for n in range(len(self.held) - 2, -1, -1):
-            weight, _ = theta.layer(n)
-            to_weight, to_bias = gradients.layer(n)
+            weight, _, _ = theta.dense[n]
+            to_weight, _, to_bias = gradients.dense[n]
             above, below = self.delta[n + 1], self.delta[n]
             held = self.held[n][: self.learned]
             torch.mm(above.t(), held, out=to_weight)

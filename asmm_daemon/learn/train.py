@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from asmm_daemon.errors import ModelError
@@ -97,7 +96,7 @@ class _Training:
         self._draws = np.random.default_rng([hyper.seed, 2])
         self._beta = Linear(hyper.importance_power, 1.0, hyper.steps)
         self._step = 0
-        self._loss, self._losses = torch.zeros(()), 0
+        self._loss, self._losses = 0.0, 0
         self._best: Learned | None = None
         self._best_evaluation = NAN
         if resume:
@@ -170,7 +169,7 @@ class _Training:
             step=self._step,
             steps=self._hyper.steps,
             updates=learner.updates,
-            loss=float(self._loss) / self._losses if self._losses else NAN,
+            loss=self._loss / self._losses if self._losses else NAN,
             reward=collector.reward_sum / max(collector.reward_count, 1),
             evaluation=evaluation,
             best=self._best_evaluation,
@@ -178,8 +177,7 @@ class _Training:
             learning_rate=learner.rate(self._step),
             per_s=(self._step - step) / max(now - since, 1e-9),
         )
-        self._loss.zero_()
-        self._losses = 0
+        self._loss, self._losses = 0.0, 0
         collector.reward_sum, collector.reward_count = 0.0, 0
         self._reported = (self._step, now)
         self._curves.add(report)
@@ -189,7 +187,7 @@ class _Training:
     def _save(self) -> None:
         arrays: dict[str, NDArray[Any]] = {
             "draws": rng_state(self._draws),
-            "loss": np.array([float(self._loss), self._losses]),
+            "loss": np.array([self._loss, self._losses]),
         }
         parts: dict[str, Any] = {"learner": self._learner.state(), "collector": self._collector.state()}
         if self._best is not None:
@@ -220,7 +218,7 @@ class _Training:
         self._learner.restore(part(arrays, "learner"))
         self._collector.restore(part(arrays, "collector"))
         restore_rng(self._draws, arrays["draws"])
-        self._loss, self._losses = torch.tensor(float(arrays["loss"][0])), int(arrays["loss"][1])
+        self._loss, self._losses = float(arrays["loss"][0]), int(arrays["loss"][1])
         if meta["best"] is not None:
             kept = part(arrays, "best")
             self._best_evaluation = float(meta["best"])
