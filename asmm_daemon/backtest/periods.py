@@ -85,4 +85,6 @@ def _start_ns(t_ns: NDArray[Any], span_s: int) -> NDArray[np.int64]:
 
 def _divide(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
     """part/whole, NaN where there is nothing to divide by."""
-    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+    shares: NDArray[np.float64] = np.full(whole.shape, np.nan)
+    np.divide(part, whole, out=shares, where=whole > 0)
+    return shares
