@@ -20,7 +20,7 @@ from asmm_daemon.units import NS_PER_S
 
 Floats = NDArray[np.float64]
 
-MAX_POINTS = 20_000
+MAX_POINTS = 40_000
 
 
 def payload(run: Result) -> dict[str, Any]:
@@ -31,8 +31,9 @@ def payload(run: Result) -> dict[str, Any]:
     fills, rows = run.fills, periods(run, HOUR_S)
     mid = np.where(fills["mid"] > 0, fills["mid"], np.nan)
     return {
+        "empty": not run.steps.size,
         "time": {"f64": _base64(times, "<f8")},
-        "span": [float(times[0]), float(times[-1])] if times.size else [0.0, 1.0],
+        "span": [float(times[0]), float(times[-1])] if times.size else [],
         "series": {name: _packed(values) for name, values in columns.items()},
         "fills": {
             "t": {"f64": _base64(fills["t_ns"] / NS_PER_S, "<f8")},

@@ -98,6 +98,7 @@ def render(results: Sequence[Result]) -> str:
         "css": _asset("report.css"),
         "js": _asset("report.js"),
         "uplot_css": _asset("uPlot.min.css"),
+        "uplot_licence": _asset("uPlot.LICENSE"),
         "uplot_js": _asset("uPlot.iife.min.js"),
     }
     return _SLOT.sub(lambda slot: slots[slot[1]], _asset("report.html"))
@@ -160,7 +161,7 @@ def _markout_table(statistics: Statistics) -> str:
 def _period_tables(run: Result) -> str:
     days, hours = periods(run, DAY_S), periods(run, HOUR_S)
     daily = _period_table(days, "Day") if days.size > 1 else ""
-    hourly = _period_table(hours, "Hour")
+    hourly = _period_table(hours, "Hour") if hours.size else ""
     if hours.size > _MANY_ROWS:
         hourly = f"<details><summary>{hours.size} hours</summary>{hourly}</details>"
     return daily + hourly
@@ -187,9 +188,13 @@ def _cell(value: float, name: str, kind: Kind) -> str:
 
 
 def _resolution(run: Result, step_s: float) -> str:
+    if not run.steps.size:
+        return "There is nothing to plot: the run has no steps."
     if step_s <= run.cycle_s:
-        return f"One point a cycle of {run.cycle_s:g} s."
-    return f"Of each {step_s:g} s the smallest and the largest value are shown."
+        points = f"One point a cycle of {run.cycle_s:g} s."
+    else:
+        points = f"Of each {step_s:g} s the smallest and the largest value are shown."
+    return f"Drag to zoom, double-click to see all again. Times are UTC. {points}"
 
 
 def _dates(run: Result) -> str:

@@ -49,7 +49,7 @@ def test_a_spike_of_one_cycle_in_a_long_run_is_shown():
     net = _unpacked(drawn["series"]["net"])
     assert net.size <= MAX_POINTS
     assert net.min() == -42.0
-    assert drawn["step_s"] == pytest.approx(1.0)
+    assert drawn["step_s"] == pytest.approx(0.5)
 
 
 def test_prices_survive_packing():

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 
 import numpy as np
@@ -21,8 +22,7 @@ DRAG = """<script>
 setTimeout(() => {
   const over = document.querySelectorAll(".u-over")[0], r = over.getBoundingClientRect();
   const at = (type, x) => over.dispatchEvent(new MouseEvent(type, {
-    bubbles: true, clientX: r.left + x, clientY: r.top + 9, button: 0, buttons: 1,
-    movementX: 5, movementY: 1 }));
+    bubbles: true, clientX: r.left + x, clientY: r.top + 9, button: 0, buttons: 1, movementX: 5 }));
   ["mousemove", "mousedown"].forEach(type => at(type, 300));
   ["mousemove", "mouseup"].forEach(type => at(type, 340));
   setTimeout(() => at("mousemove", 100), 300);
@@ -53,6 +53,7 @@ def test_page_loads_nothing():
     page = _Page(render([market_result(hours=1)]))
     assert page.links == ["data:,"]
     assert page.tags.count("script") == 3
+    assert "Copyright (c) 2022 Leon Sorokin" in "".join(page.text)
 
 
 def test_page_tells_the_run():
@@ -157,8 +158,17 @@ def test_in_a_browser(case, tmp_path):
     }[case]
     console, dom = _browse(render(results), tmp_path)
     assert console == []
-    assert dom.count("<canvas") == 9
-    assert f"<title>{results[0].strategy} on".replace(HOSTILE, "&lt;/script&gt;")[:20] in dom
+    assert dom.count("<canvas") == (0 if case == "empty" else 9)
+    assert f"<title>{escape(results[0].strategy, quote=False)} on BTCUSDT" in dom
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")
+@pytest.mark.parametrize("harm", ["throw new Error('broken')", "fetch('http://127.0.0.1:9/')"])
+def test_the_browser_would_tell(harm, tmp_path):
+    """A script that fails, or that asks the network, is what the console speaks of."""
+    page = render([made_result([])]).replace("</body>", f"<script>{harm}</script></body>")
+    console, _ = _browse(page, tmp_path)
+    assert console
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed")

@@ -64,14 +64,15 @@
     const card = box(document.getElementById("plots"), title, note);
     return draw(card, Object.assign({
       cursor: { sync: { key: "time", setSeries: false, scales: ["x", null] }, drag: { x: true, y: false }, y: false },
-      axes: [axis({ values: ticks, space: 70 }), axis({ size: 72 })],
+      axes: [axis({ values: ticks, space: 70 }), axis({ size: 72, space: 26 })],
       series: [{ value: (u, t) => (t == null ? "–" : clock(utc(t))) }, ...lines],
     }, more), columns, height);
   }
 
   const MANY_MARKS = 500;
 
-  /* Triangles at the exact time of each fill: up for what was bought, down for what was sold. */
+  /* Triangles at the exact time of each fill: up for what was bought, down for what was sold.
+     Where many are seen they are small, and one of several that would cover each other is drawn. */
   function marks(fills, values, firstSeries) {
     return u => {
       const { ctx, bbox } = u, { min, max } = u.scales.x;
@@ -81,28 +82,32 @@
       ctx.beginPath();
       ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
       ctx.clip();
+      ctx.strokeStyle = colour("card");
+      ctx.lineWidth = devicePixelRatio;
       for (const side of [1, -1]) {
         if (!u.series[firstSeries + (side > 0 ? 0 : 1)].show) continue;
-        const path = new Path2D();
+        ctx.fillStyle = colour(side > 0 ? "green" : "red");
+        const covered = new Set();
         for (let i = 0; i < values.length; i++) {
           if (fills.side[i] !== side || fills.t[i] < min || fills.t[i] > max || values[i] == null) continue;
           const x = u.valToPos(fills.t[i], "x", true), y = u.valToPos(values[i], "y", true);
-          path.moveTo(x, y - side * r);
-          path.lineTo(x - r, y + side * r);
-          path.lineTo(x + r, y + side * r);
-          path.closePath();
+          const cell = Math.round(x / r) * 1e5 + Math.round(y / r);
+          if (many && covered.has(cell)) continue;
+          covered.add(cell);
+          ctx.beginPath();
+          ctx.moveTo(x, y - side * r);
+          ctx.lineTo(x - r, y + side * r);
+          ctx.lineTo(x + r, y + side * r);
+          ctx.closePath();
+          ctx.fill();
+          if (!many) ctx.stroke();
         }
-        ctx.fillStyle = colour(side > 0 ? "green" : "red");
-        ctx.fill(path);
-        if (many) continue;
-        ctx.strokeStyle = colour("card");
-        ctx.lineWidth = devicePixelRatio;
-        ctx.stroke(path);
       }
       ctx.restore();
     };
   }
 
+  if (data.empty) return;
   const t = times(data.time), nothing = t.map(() => null), s = {};
   for (const name in data.series) s[name] = numbers(data.series[name]);
   const fills = { t: times(data.fills.t), side: data.fills.side, price: numbers(data.fills.price), bps: numbers(data.fills.bps) };
