@@ -61,6 +61,7 @@ class Setup:
             "gamma": quote.gamma,
             "order_size": quote.order_size,
             "max_inventory": float(self.spec.limits.max_inventory),
+            "max_exposure": float(self.spec.limits.max_exposure),
             "maker_fee_bps": float(unit.maker * 10_000),
             "latency_there_ms": self.latency.entry_ns / 1e6,
             "latency_back_ms": self.latency.response_ns / 1e6,

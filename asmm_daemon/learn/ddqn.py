@@ -69,7 +69,7 @@ class Learner:
         self._acting: dict[int, Acting] = {}
 
     def prepare(self, step: int) -> None:
-        """Brings normalisation, learning rate and the loss's bend up to date; once for the updates of a step."""
+        """Brings normalisation, learning rate and the loss's bend up to date, once for a step's updates."""
         self._scaling.set(self.features.mean, self.features.scale)
         self._lr = self._rate.at(step)
         self._bend = self.hyper.huber * float(self.rewards.scale[0])

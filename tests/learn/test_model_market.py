@@ -94,6 +94,7 @@ def test_quotes_of_gamma_and_skew():
     assert min(grid.bid.min(), grid.ask.min()) >= 0
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_agent_reaches_the_optimum(proof, offsets, seed):
     """At least 97 % of what the best policy earns, computed exactly; `scripts/prove_learning` runs ten."""
