@@ -59,6 +59,9 @@ class Learner:
         self._generator = torch.Generator().manual_seed(hyper.seed)
         self.online.initialise(self._generator)
         self._move_target(1.0)
+        self.settled = self.online if hyper.average_share == 1.0 else Parameters(self.shape)
+        """The weights to evaluate and export: the online ones, or their running average."""
+        self._average(1.0)
         self._gradients = Parameters(self.shape)
         self._adam = Adam(self.online.flat.numel())
         self._lr, self._bend = hyper.learning_rate, hyper.huber
@@ -69,7 +72,7 @@ class Learner:
         self._acting: dict[int, Acting] = {}
 
     def prepare(self, step: int) -> None:
-        """Brings normalisation, learning rate and the loss's bend up to date; once for the updates of a step."""
+        """Brings normalisation, learning rate and Huber's bend up to date; once a step of the envs."""
         self._scaling.set(self.features.mean, self.features.scale)
         self._lr = self._rate.at(step)
         self._bend = self.hyper.huber * float(self.rewards.scale[0])
@@ -108,6 +111,7 @@ class Learner:
         self._adam.step(self.online.flat, flat, self._lr)
         self.online.fold()
         self.updates += 1
+        self._average(self.hyper.average_share)
         if self.updates % self.hyper.target_every == 0:
             self._move_target(self.hyper.target_share)
 
@@ -115,22 +119,29 @@ class Learner:
         self.target.flat.lerp_(self.online.flat, share)
         self.target.fold()
 
+    def _average(self, share: float) -> None:
+        if self.settled is not self.online:
+            self.settled.flat.lerp_(self.online.flat, share)
+
     def start(self, n_envs: int) -> Cell:
         """The state of a network that has seen nothing, for every environment; no cells if it has none."""
         return (np.zeros((n_envs, self.shape.cells), np.float32),) * 2
 
-    def values(self, obs: Observations, cell: Cell) -> tuple[NDArray[np.float32], Cell]:
-        """Action values (n, actions) of the observations, and the state after them."""
+    def values(
+        self, obs: Observations, cell: Cell, theta: Parameters | None = None
+    ) -> tuple[NDArray[np.float32], Cell]:
+        """Action values (n, actions) of the observations, and the state after them; online unless `theta`."""
         rows = len(obs)
         if rows not in self._acting:
             self._acting[rows] = Acting(self.shape, rows)
-        return self._acting[rows](self.online, self._scaling, obs, cell)
+        return self._acting[rows](theta or self.online, self._scaling, obs, cell)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Everything for a checkpoint."""
         state: dict[str, NDArray[np.generic]] = {
             "online": self.online.flat.numpy(),
             "target": self.target.flat.numpy(),
+            "settled": self.settled.flat.numpy(),
             "generator": self._generator.get_state().numpy(),
             "updates": np.array([self.updates]),
         }
@@ -140,7 +151,7 @@ class Learner:
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """The reverse of `state`."""
-        for name, theta in (("online", self.online), ("target", self.target)):
+        for name, theta in (("online", self.online), ("target", self.target), ("settled", self.settled)):
             theta.flat.copy_(torch.from_numpy(state[name]))
             theta.fold()
         self._generator.set_state(torch.from_numpy(state["generator"].copy()))
