@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils import deterministic
 
 from asmm_daemon.learn.adam import Adam
 from asmm_daemon.learn.hyper import Hyper
@@ -32,15 +33,20 @@ def reproducible() -> Iterator[None]:
     Denormal numbers count as zero: the moments of weights behind dead units decay into them, and one step
     of Adam then takes twenty times as long.
     """
+    for kind in (np.float32, np.float64):
+        np.finfo(kind)  # measured once and kept; without denormals numpy would warn
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    filled = deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(mode=True)
     torch.set_flush_denormal(True)
+    deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
         with torch.no_grad():
             yield
     finally:
         torch.set_flush_denormal(False)
+        deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(mode=strict)
 
@@ -64,6 +70,7 @@ class Learner:
         self._average(1.0)
         self._gradients = Parameters(self.shape)
         self._adam = Adam(self.online.flat.numel())
+        self._flat = self.online.flat.numpy(), self._gradients.flat.numpy()
         self._lr, self._bend = hyper.learning_rate, hyper.huber
         self._rate = Linear(hyper.learning_rate, hyper.learning_rate_end, hyper.steps)
         self._scaling = Scaling(n_features, hyper.feature_clip)
@@ -104,11 +111,9 @@ class Learner:
 
     def _descend(self) -> None:
         self._gradients.unfold()
-        flat = self._gradients.flat
-        norm = float(torch.linalg.vector_norm(flat))
-        if norm > self.hyper.clip_norm:
-            flat.mul_(self.hyper.clip_norm / norm)
-        self._adam.step(self.online.flat, flat, self._lr)
+        norm = float(torch.linalg.vector_norm(self._gradients.flat))
+        scale = min(1.0, self.hyper.clip_norm / max(norm, 1e-12))
+        self._adam.step(*self._flat, scale, self._lr)
         self.online.fold()
         self.updates += 1
         self._average(self.hyper.average_share)

@@ -189,7 +189,7 @@ def test_the_target_network_follows():
 
 
 def test_the_settled_weights_are_a_running_average():
-    """Moved by their share of the way at each update, and what is exported; without a share the online ones."""
+    """Moved by their share at each update, and exported; without a share they are the online ones."""
     plain = Hyper(layers=(8,), batch=16, replay=50)
     start, after = learn_once(plain, 0), learn_once(plain, 1)
     learner = learn_once(Hyper(layers=(8,), batch=16, replay=50, average_share=0.25), 1)
