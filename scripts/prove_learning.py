@@ -26,30 +26,32 @@ GOAL = 0.97
 MARKET = ModelMarket()
 OFFSETS = (0.2, 0.5, 0.8, 1.2, 1.8)
 GAMMAS = (0.01, 0.1, 0.5, 0.9)
-SKEWS = (-1.0, -0.5, 0.0, 0.5, 1.0)
-TAU_S = 0.4
+SKEWS = (-0.1, -0.05, 0.0, 0.05, 0.1)
+TAU_S = 0.3
+"""With these no policy reaches 97 % without the best γ: skew alone cannot stand in for it."""
 ENVS = 2048
 HYPER = Hyper(
-    layers=(64, 64),
+    layers=(64, 64, 64),
     dueling=True,
-    steps=4_000_000,
+    steps=2_000_000,
     learn_after=20_000,
-    steps_per_update=333,
+    steps_per_update=250,
     batch=512,
-    replay=3_000_000,
+    replay=2_000_000,
     learning_rate=2e-3,
-    learning_rate_end=1e-5,
+    learning_rate_end=2e-4,
     target_every=1,
-    target_share=0.03,
+    target_share=0.1,
+    average_share=0.002,
     epsilon_end=0.5,
     epsilon_steps=300_000,
-    evaluate_every=4_000_000,
-    evaluate_steps=200,
+    evaluate_every=250_000,
+    evaluate_steps=300,
     report_every=500_000,
     checkpoint_every_s=1e9,
 )
-"""Many copies of a cheap market, much exploration, since actions differ by thousandths of what states are
-worth; a target that follows at once, and a learning rate that ends low."""
+"""Many copies of a cheap market and much exploration, since actions differ by thousandths of what states
+are worth; the average of the weights for the same reason."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +106,10 @@ def learned_policy(learned: Learned) -> NDArray[np.int64]:
 
 
 def learn(problem: Problem, hyper: Hyper) -> NDArray[np.int64]:
-    """Trains one seed and returns its final policy."""
+    """Trains one seed and returns the policy of its best model by validation."""
     with tempfile.TemporaryDirectory() as folder:
-        markets = [ModelMarketEnv(MARKET, problem.offsets, count) for count in (ENVS, 64)]
-        return learned_policy(train(*markets, hyper, Path(folder)).last)
+        markets = [ModelMarketEnv(MARKET, problem.offsets, count) for count in (ENVS, ENVS)]
+        return learned_policy(train(*markets, hyper, Path(folder)).best)
 
 
 def judge(problem: Problem, seeds: int, hyper: Hyper) -> bool:

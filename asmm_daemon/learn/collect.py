@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from asmm_daemon.learn.ddqn import Cell, Learner
@@ -117,19 +116,12 @@ def evaluate(learner: Learner, env: VectorEnv, steps: int, seed: int) -> float:
     """Mean reward per step of the greedy policy; the same seed gives the same episodes."""
     obs = np.asarray(env.reset(seed), np.float32)
     cell = learner.start(env.n_envs)
+    learner.settled.fold()
     total = 0.0
     for _ in range(steps):
-        values, cell = learner.values(obs, cell)
+        values, cell = learner.values(obs, cell, learner.settled)
         taken = env.step(values.argmax(axis=1))
         total += float(taken.reward.sum())
         obs = np.asarray(taken.obs, np.float32)
         cell = forget(cell, taken.terminated | taken.truncated)
     return total / (steps * env.n_envs)
-
-
-def greedy(learner: Learner, obs: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The greedy action of every row, each seen as the first of an episode."""
-    with torch.no_grad():
-        values, _ = learner.values(obs, learner.start(len(obs)))
-    actions: NDArray[np.int64] = values.argmax(axis=1)
-    return actions

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils import deterministic
 
 from asmm_daemon.learn.adam import Adam
 from asmm_daemon.learn.hyper import Hyper
@@ -32,15 +33,20 @@ def reproducible() -> Iterator[None]:
     Denormal numbers count as zero: the moments of weights behind dead units decay into them, and one step
     of Adam then takes twenty times as long.
     """
+    for kind in (np.float32, np.float64):
+        np.finfo(kind)  # measured once and kept; without denormals numpy would warn
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    filled = deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(mode=True)
     torch.set_flush_denormal(True)
+    deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
         with torch.no_grad():
             yield
     finally:
         torch.set_flush_denormal(False)
+        deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(mode=strict)
 
@@ -59,8 +65,12 @@ class Learner:
         self._generator = torch.Generator().manual_seed(hyper.seed)
         self.online.initialise(self._generator)
         self._move_target(1.0)
+        self.settled = self.online if hyper.average_share == 1.0 else Parameters(self.shape)
+        """The weights to evaluate and export: the online ones, or their running average."""
+        self._average(1.0)
         self._gradients = Parameters(self.shape)
         self._adam = Adam(self.online.flat.numel())
+        self._flat = self.online.flat.numpy(), self._gradients.flat.numpy()
         self._lr, self._bend = hyper.learning_rate, hyper.huber
         self._rate = Linear(hyper.learning_rate, hyper.learning_rate_end, hyper.steps)
         self._scaling = Scaling(n_features, hyper.feature_clip)
@@ -69,7 +79,7 @@ class Learner:
         self._acting: dict[int, Acting] = {}
 
     def prepare(self, step: int) -> None:
-        """Brings normalisation, learning rate and the loss's bend up to date, once for a step's updates."""
+        """Brings normalisation, learning rate and Huber's bend up to date; once a step of the envs."""
         self._scaling.set(self.features.mean, self.features.scale)
         self._lr = self._rate.at(step)
         self._bend = self.hyper.huber * float(self.rewards.scale[0])
@@ -101,13 +111,12 @@ class Learner:
 
     def _descend(self) -> None:
         self._gradients.unfold()
-        flat = self._gradients.flat
-        norm = float(torch.linalg.vector_norm(flat))
-        if norm > self.hyper.clip_norm:
-            flat.mul_(self.hyper.clip_norm / norm)
-        self._adam.step(self.online.flat, flat, self._lr)
+        norm = float(torch.linalg.vector_norm(self._gradients.flat))
+        scale = min(1.0, self.hyper.clip_norm / max(norm, 1e-12))
+        self._adam.step(*self._flat, scale, self._lr)
         self.online.fold()
         self.updates += 1
+        self._average(self.hyper.average_share)
         if self.updates % self.hyper.target_every == 0:
             self._move_target(self.hyper.target_share)
 
@@ -115,22 +124,29 @@ class Learner:
         self.target.flat.lerp_(self.online.flat, share)
         self.target.fold()
 
+    def _average(self, share: float) -> None:
+        if self.settled is not self.online:
+            self.settled.flat.lerp_(self.online.flat, share)
+
     def start(self, n_envs: int) -> Cell:
         """The state of a network that has seen nothing, for every environment; no cells if it has none."""
         return (np.zeros((n_envs, self.shape.cells), np.float32),) * 2
 
-    def values(self, obs: Observations, cell: Cell) -> tuple[NDArray[np.float32], Cell]:
-        """Action values (n, actions) of the observations, and the state after them."""
+    def values(
+        self, obs: Observations, cell: Cell, theta: Parameters | None = None
+    ) -> tuple[NDArray[np.float32], Cell]:
+        """Action values (n, actions) of the observations, and the state after them; online unless `theta`."""
         rows = len(obs)
         if rows not in self._acting:
             self._acting[rows] = Acting(self.shape, rows)
-        return self._acting[rows](self.online, self._scaling, obs, cell)
+        return self._acting[rows](theta or self.online, self._scaling, obs, cell)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Everything for a checkpoint."""
         state: dict[str, NDArray[np.generic]] = {
             "online": self.online.flat.numpy(),
             "target": self.target.flat.numpy(),
+            "settled": self.settled.flat.numpy(),
             "generator": self._generator.get_state().numpy(),
             "updates": np.array([self.updates]),
         }
@@ -140,7 +156,7 @@ class Learner:
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """The reverse of `state`."""
-        for name, theta in (("online", self.online), ("target", self.target)):
+        for name, theta in (("online", self.online), ("target", self.target), ("settled", self.settled)):
             theta.flat.copy_(torch.from_numpy(state[name]))
             theta.fold()
         self._generator.set_state(torch.from_numpy(state["generator"].copy()))

@@ -47,7 +47,8 @@ class Learned:
     def of(cls, learner: Learner, step: int) -> "Learned":
         """A copy of what the learner knows now."""
         features, hyper = learner.features, learner.hyper
-        held = learner.online.exported()
+        learner.settled.fold()
+        held = learner.settled.exported()
         return cls(
             learner.shape, held, features.mean.copy(), features.scale, hyper.feature_clip, hyper.seed, step
         )

@@ -11,6 +11,7 @@
 | network | 104–104 (`PAPER_LAYERS`) | the guide's 128–256–128 | the guide's default; the paper's is a preset |
 | recurrent | LSTM over the same replay of single steps | sequences with the state they began in, warmed up (R2D2) | a state that the present weights would not give misleads |
 | replay | 10,000, batch 500 | 100,000, batch 64 | the guide's; older days stay represented |
+| weights used | the last | their running average as an option, the best by validation | single batches are noise |
 | options | none | dueling, n-step, prioritised replay | each off by default |
 """  # noqa: E501  (a table has long rows)
 
@@ -58,6 +59,9 @@ class Hyper:
     """Updates between moves of the target network."""
     target_share: float = 1.0
     """How far it moves: 1 copies, less is Polyak averaging."""
+    average_share: float = 1.0
+    """Share of the newest weights in their running average, which is what is evaluated and exported; 1: none.
+    The average forgets the noise of single batches, which tells near-equal actions apart."""
 
     epsilon: float = 1.0
     epsilon_end: float = 0.05
@@ -105,7 +109,8 @@ class Hyper:
         _require(bool(self.layers) and min(self.layers) > 0, "layers", self.layers, "widths of 1 or more")
         _require(0 <= self.dropout < 1, "dropout", self.dropout, "within [0, 1)")
         _require(0 < self.discount < 1, "discount", self.discount, "within (0, 1)")
-        _require(0 < self.target_share <= 1, "target_share", self.target_share, "within (0, 1]")
+        for name in ("target_share", "average_share"):
+            _require(0 < getattr(self, name) <= 1, name, getattr(self, name), "within (0, 1]")
         _require(self.huber >= 5, "huber", self.huber, "5 or more: less cuts off ordinary rewards")
         _require(self.batch <= self.replay, "replay", self.replay, f"at least the batch of {self.batch}")
         _require(self.burn_in >= 0, "burn_in", self.burn_in, "0 or more")

@@ -15,6 +15,7 @@ HYPER = Hyper(
     report_every=800, checkpoint_every_s=0.05,
 )  # fmt: skip
 OPTIONS = replace(HYPER, dueling=True, n_step=3, prioritised=True, dropout=0.1, target_share=0.5)
+OPTIONS = replace(OPTIONS, average_share=0.1)
 LSTM = replace(HYPER, kind="lstm", sequence=8, burn_in=4, n_step=2, prioritised=True, steps_per_update=32)
 VARIANTS = {"mlp": HYPER, "every option": OPTIONS, "lstm": LSTM}
 

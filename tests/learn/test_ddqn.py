@@ -188,6 +188,19 @@ def test_the_target_network_follows():
     assert torch.allclose(soft.target.flat, start + 0.25 * (soft.online.flat - start), atol=1e-7)
 
 
+def test_the_settled_weights_are_a_running_average():
+    """Moved by their share at each update, and exported; without a share they are the online ones."""
+    plain = Hyper(layers=(8,), batch=16, replay=50)
+    start, after = learn_once(plain, 0), learn_once(plain, 1)
+    learner = learn_once(Hyper(layers=(8,), batch=16, replay=50, average_share=0.25), 1)
+    halfway = start.online.flat.lerp(after.online.flat, 0.25)
+    assert torch.allclose(learner.settled.flat, halfway, atol=1e-7)
+    assert np.array_equal(
+        Learned.of(learner, 1).tensors["head.bias"], learner.settled.named["head.bias"].numpy()
+    )
+    assert after.settled is after.online
+
+
 def test_acting_drops_nothing():
     """With dropout the values that actions are chosen by are the same every time."""
     learner = learn_once(Hyper(layers=(64,), batch=16, dropout=0.5, replay=50))
