@@ -18,6 +18,7 @@ PARTS = {
     "cycle": ("bench_cycle", "lines", "one full quote cycle, without and with a network"),
     "orders": ("bench_venue", "order_lines", "order round trip beside bare aiohttp; the journal's write"),
     "kernel": ("bench_loop", "lines", "the fill loop beside hftbacktest's"),
+    "backtest": ("bench_backtest", "lines", "the backtest, its environment and sweep beside hftbacktest"),
     "memory": ("bench_daemon", "memory_lines", "the daemon's memory above its imports, and its slope"),
     "start": ("bench_daemon", "start_lines", "start to first quote"),
 }
@@ -25,7 +26,7 @@ PARTS = {
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    text = "\n".join(f"  {name:8} {what}" for name, (_, _, what) in PARTS.items())
+    text = "\n".join(f"  {name:9} {what}" for name, (_, _, what) in PARTS.items())
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=f"parts:\n{text}", formatter_class=argparse.RawDescriptionHelpFormatter
     )
