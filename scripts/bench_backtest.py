@@ -2,7 +2,9 @@
 
 hftbacktest quotes every cycle by the same formula, from the median κ and with the order size of our run:
 once from plain Python (with its default depth), once in a compiled loop with its fastest depth. So the
-tape, the latency and the number of cycles are the same; orders and fills are told beside each line.
+tape, the latency and the number of cycles are the same. Both widen the model's half-spread alike: at the
+model's own, fills are so many that what is measured is the requoting after each, which ours does at once.
+Orders and fills are told beside each line.
 """
 
 import json
@@ -49,6 +51,8 @@ START_GOAL_S, MEMORY_GOAL_MB, LINEAR_GOAL = 0.5, 250.0, 1.2
 START_NS = 1_767_657_600 * NS_PER_S
 DAY_S = 86_400
 SETS, ENVS = 64, 32
+WIDER = 3.0
+"""Half-spreads of the model by which both quote."""
 NEVER_S = 1e6
 """A requote that the price asks for comes this late: never."""
 STANDX_DAY_NS = 1_767_657_600 * NS_PER_S
@@ -73,7 +77,7 @@ def quote(hbt: Any, cycle_ns: int, kappa: float, risk_lots: float, lots: float, 
             variance += 0.06 * ((mid - last) ** 2 / (cycle_ns * 1e-9) - variance)
         last = mid
         shift = 0.1 * kappa * variance * 20.0
-        half = np.log(1.1) / (0.1 * kappa) + 0.5 * shift
+        half = WIDER * (np.log(1.1) / (0.1 * kappa) + 0.5 * shift)
         reservation = mid - hbt.position(0) / risk_lots * shift
         bid = min(np.floor(reservation - half), best_ask - 1.0)
         ask = max(np.ceil(reservation + half), best_bid + 1.0)
@@ -120,7 +124,7 @@ class Market:
 
     @classmethod
     def of(cls, name: str, info: TapeInfo, rows: Rows) -> "Market":
-        """For hftbacktest there are no gaps, and it sees every message the median delay after the venue sent it."""
+        """For hftbacktest there are no gaps, and the feed has the median delay throughout."""
         rows = after_snapshot(rows)
         events = to_events(rows[rows["kind"] != GAP])
         delay = int(np.median(rows["local_ns"] - rows["exch_ns"]))
@@ -144,7 +148,7 @@ def made_up(seconds: int) -> Market:
 
 def setup(info: TapeInfo, *, cycle_s: float = 5.0, follows: bool = False, **knobs: Any) -> Setup:
     """The daemon's defaults without fees; quotes move on the cycle alone unless `follows`."""
-    still: dict[str, float] = {} if follows else {"requote_bps": NEVER_S}
+    still = {"half_spread_factor": WIDER} | ({} if follows else {"requote_bps": NEVER_S})
     params = QuoteParams(**(still | knobs))
     limits = MarketLimits(
         max_inventory=Decimal(str(params.max_inventory)),
