@@ -342,7 +342,8 @@ def rss_mb(*, peak: bool = False) -> float:
 
 def run_day_of(path: str) -> None:
     """What a child does after its imports: a recording from a file, and its result."""
-    info = next(iter(SyntheticSource("BTCUSDT", "binanceusdm", START_NS, 1, START_NS + NS_PER_S))).info
+    units = Decimal("0.1"), Decimal("0.001"), Decimal(5)
+    info = TapeInfo("binance", "binanceusdm", "BTCUSDT", "BTC", "USDT", *units)
     run_fast(setup(info), info, timeline(np.load(path, allow_pickle=False)))
 
 
