@@ -19,6 +19,7 @@ PARTS = {
     "orders": ("bench_venue", "order_lines", "order round trip beside bare aiohttp; the journal's write"),
     "kernel": ("bench_loop", "lines", "the fill loop beside hftbacktest's"),
     "learn": ("bench_learn", "lines", "learner updates per second beside a plain loop in torch"),
+    "backtest": ("bench_backtest", "lines", "the backtest, its environment and sweep beside hftbacktest"),
     "memory": ("bench_daemon", "memory_lines", "the daemon's memory above its imports, and its slope"),
     "start": ("bench_daemon", "start_lines", "start to first quote"),
 }
@@ -26,7 +27,7 @@ PARTS = {
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    text = "\n".join(f"  {name:8} {what}" for name, (_, _, what) in PARTS.items())
+    text = "\n".join(f"  {name:9} {what}" for name, (_, _, what) in PARTS.items())
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=f"parts:\n{text}", formatter_class=argparse.RawDescriptionHelpFormatter
     )

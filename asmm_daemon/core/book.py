@@ -34,6 +34,8 @@ HEAD = np.dtype(
         ("dropped", np.int64),  # levels outside the window that were left out
         ("bid_top", np.int64),  # no bid cell above it is occupied, no ask cell below ask_low: a crossed
         ("ask_low", np.int64),  # book pushes its best prices back but leaves the cells (match_level)
+        ("bid_low", np.int64),  # no bid cell below it is occupied, no ask cell above ask_top: what is
+        ("ask_top", np.int64),  # between is all that there is to clear
     ],
     align=True,
 )
@@ -52,6 +54,7 @@ def new_book(width: int = 65536) -> Book:
     head = np.zeros(1, HEAD)
     head["lo"], head["bid"], head["ask"] = -1, NO_BID, NO_ASK
     head["bid_top"], head["ask_low"] = NO_BID, NO_ASK
+    head["bid_low"], head["ask_top"] = NO_ASK, NO_BID
     return Book(head, np.zeros(width, np.int64), np.zeros(width, np.int64))
 
 
@@ -135,8 +138,10 @@ def set_level(book: Book, side: int, price: int, qty: int) -> None:
     if qty > 0:
         if side > 0:
             head.bid_top = max(head.bid_top, price)
+            head.bid_low = min(head.bid_low, price)
         else:
             head.ask_low = min(head.ask_low, price)
+            head.ask_top = max(head.ask_top, price)
         if improves:
             best = price
     elif price == best:
@@ -165,28 +170,34 @@ def match_level(book: Book, side: int, price: int, qty: int) -> int:
 
 
 @flat_kernel
+def _clear_cells(head: Any, cells: NDArray[np.int64], low: int, top: int) -> None:
+    """Empties the cells of the prices from `low` to `top`, as far as the window has them."""
+    for i in range(max(low - head.lo, 0), min(top - head.lo + 1, cells.size)):
+        cells[i] = 0
+
+
+@flat_kernel
 def clear_to(book: Book, side: int, price: int) -> None:
     """Drops the side's levels from the best up to and including `price`; price 0 drops all."""
     head = book.head[0]
+    whole = price == 0
     if head.lo >= 0:
-        cells = book.bids if side > 0 else book.asks
-        n = cells.size
-        if price == 0:
-            cells[:] = 0
-        elif side > 0:
-            cells[max(price - head.lo, 0) : max(head.bid_top - head.lo + 1, 0)] = 0
+        if side > 0:
+            _clear_cells(head, book.bids, head.bid_low if whole else price, head.bid_top)
         else:
-            cells[max(min(head.ask_low - head.lo, n), 0) : max(price - head.lo + 1, 0)] = 0
+            _clear_cells(head, book.asks, head.ask_low, head.ask_top if whole else price)
     if side > 0:
-        head.bid_top = NO_BID if price == 0 else min(head.bid_top, price - 1)
-        if price == 0:
+        head.bid_top = NO_BID if whole else min(head.bid_top, price - 1)
+        if whole:
             head.bid = NO_BID
+            head.bid_low = NO_ASK
         elif head.bid >= price:
             head.bid = next_level(book, BID, price)
         return
-    head.ask_low = NO_ASK if price == 0 else max(head.ask_low, price + 1)
-    if price == 0:
+    head.ask_low = NO_ASK if whole else max(head.ask_low, price + 1)
+    if whole:
         head.ask = NO_ASK
+        head.ask_top = NO_BID
     elif head.ask <= price:
         head.ask = next_level(book, ASK, price)
 

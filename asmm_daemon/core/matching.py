@@ -219,6 +219,8 @@ def set_quiet_level(m: Matching, row: Any) -> bool:
                     return False
                 break
         m.book.bids[i] = row.qty
+        if row.qty > 0:
+            head.bid_low = min(head.bid_low, price)
     else:
         if price < best:
             return False
@@ -228,6 +230,8 @@ def set_quiet_level(m: Matching, row: Any) -> bool:
                     return False
                 break
         m.book.asks[i] = row.qty
+        if row.qty > 0:
+            head.ask_top = max(head.ask_top, price)
     if row.exch_ns > state.t_ns:
         state.t_ns = row.exch_ns
     return True

@@ -41,28 +41,44 @@ def more_fills(f: Fast) -> Fast:
     return f._replace(fills=np.concatenate([f.fills, np.zeros_like(f.fills)]))
 
 
+class Course:
+    """A set-up's way through a tape, in as many stretches as one likes: they change nothing."""
+
+    def __init__(self, setup: Setup, tape: Timeline, *, begin_ns: int = 0) -> None:
+        self._setup, self._tape = setup, tape
+        self._f = begin(setup, tape, begin_ns=begin_ns)
+        self._fallbacks = 0
+        setup.spec.policy.reset()
+
+    def go_on(self, end_ns: int) -> None:
+        """Up to a receive time, or to the end of the tape."""
+        policy, quote = self._setup.spec.policy, self._setup.spec.quote
+        desk = self._f.desk[0]
+        while (stopped := run(self._f, self._tape, end_ns)) in (ASKS, FULL):
+            if stopped == FULL:
+                self._f = more_fills(self._f)
+                continue
+            if desk["reset"]:
+                policy.reset()
+                desk["reset"] = False
+            action, fallback = choose(policy, quote, self._f.features, int(desk["now_ns"]))
+            self._fallbacks += bool(fallback)
+            desk["gamma"], desk["skew"], desk["action"] = action.gamma, action.skew, action.index
+            act(self._f)
+
+    def result(self, info: TapeInfo) -> Result:
+        """What it has come to; nothing may follow."""
+        write_step(self._f)
+        return result_of(self._f, self._setup, info, self._fallbacks)
+
+
 def run_fast(
     setup: Setup, info: TapeInfo, tape: Timeline, *, begin_ns: int = 0, end_ns: int = 2**62
 ) -> Result:
     """The whole tape, or between two times of its receive clock; what lies before warms up."""
-    f = begin(setup, tape, begin_ns=begin_ns)
-    policy = setup.spec.policy
-    policy.reset()
-    desk = f.desk[0]
-    fallbacks = 0
-    while (stopped := run(f, tape, end_ns)) in (ASKS, FULL):
-        if stopped == FULL:
-            f = more_fills(f)
-            continue
-        if desk["reset"]:
-            policy.reset()
-            desk["reset"] = False
-        action, fallback = choose(policy, setup.spec.quote, f.features, int(desk["now_ns"]))
-        fallbacks += bool(fallback)
-        desk["gamma"], desk["skew"], desk["action"] = action.gamma, action.skew, action.index
-        act(f)
-    write_step(f)
-    return result_of(f, setup, info, fallbacks)
+    course = Course(setup, tape, begin_ns=begin_ns)
+    course.go_on(end_ns)
+    return course.result(info)
 
 
 def result_of(f: Fast, setup: Setup, info: TapeInfo, fallbacks: int = 0) -> Result:

@@ -31,6 +31,21 @@ def max_inventory(f: Fast) -> float:
     return min(limits.max_inventory, limits.max_exposure * (1.0 - limits.exposure_margin) / mid)
 
 
+@hot_kernel
+def fits(f: Fast, lots: int, share: float) -> bool:
+    """Whether so many lots are for certain less than a share of `max_inventory`; False: perhaps.
+
+    Without a division, for what is asked at every event: the margin is far beyond float noise.
+    """
+    limits = f.limits[0]
+    held = abs(lots) * f.params[0].lot
+    bound = 0.99 * share
+    value = held * mid_price(f)
+    return held < bound * limits.max_inventory and value < bound * limits.max_exposure * (
+        1.0 - limits.exposure_margin
+    )
+
+
 @inner_kernel
 def excess_lots(f: Fast) -> float:
     """Lots beyond where reducing leads to: flat, on spot the middle of the range."""

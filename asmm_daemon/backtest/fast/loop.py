@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from asmm_daemon.backtest.fast.gate import fits
 from asmm_daemon.backtest.fast.money import move, net, watch_account
 from asmm_daemon.backtest.fast.quoting import (
     limit_share,
@@ -82,7 +83,9 @@ def count_time(f: Fast, t_ns: int) -> None:
         d.near_ask_ns += span
     if bid and ask:
         d.near_both_ns += span
-    if d.opened and limit_share(f) > LIMIT_SHARE:
+    if not d.opened or (not f.params[0].spot and fits(f, d.lots, LIMIT_SHARE)):
+        return
+    if limit_share(f) > LIMIT_SHARE:
         d.limit_ns += span
 
 

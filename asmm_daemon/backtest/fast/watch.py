@@ -1,6 +1,6 @@
 """The watchdog of the fast engine: `core.supervisor` and `core.switches` as kernels."""
 
-from asmm_daemon.backtest.fast.gate import GRID, max_inventory
+from asmm_daemon.backtest.fast.gate import GRID, fits, max_inventory
 from asmm_daemon.backtest.fast.money import open_ledger, watch_account
 from asmm_daemon.backtest.fast.quoting import cancel, limit_share, may_quote, requote, sync
 from asmm_daemon.backtest.fast.records import (
@@ -149,10 +149,16 @@ def _watch_inventory(f: Fast) -> None:
     limits = f.limits[0]
     if not d.opened:
         return
-    share = limit_share(f)
-    d.high = share > (limits.reduce_below if d.high else limits.reduce_above)
+    least = min(limits.reduce_below, limits.reduce_above, limits.stuck_above)
+    if not f.params[0].spot and fits(f, d.lots, least):
+        d.high = d.stuck = False
+        d.stuck_ns = -1
+    else:
+        share = limit_share(f)
+        d.high = share > (limits.reduce_below if d.high else limits.reduce_above)
+        d.stuck = _stuck(f, share)
     _set(f, INVENTORY_HIGH, d.high)
-    _set(f, STUCK, _stuck(f, share))
+    _set(f, STUCK, d.stuck)
     if f.market.market[0].valid:
         _set(f, FLASH, _flash(f, f.market.market[0].mid))
     if limits.repeat_rearm_s > 0.0:
@@ -216,10 +222,14 @@ def _trim(f: Fast) -> None:
     if not any_cancellable(f):
         return
     d = f.desk[0]
+    bids = d.lots + open_lots(f, 1)
+    asks = d.lots - open_lots(f, -1)
+    if fits(f, bids, 1.0) and (asks >= 0 or (not f.params[0].spot and fits(f, asks, 1.0))):
+        return
     most = int(max_inventory(f) / f.params[0].lot + GRID)
     least = 0 if f.params[0].spot else -most
-    long = d.lots + open_lots(f, 1) > most
-    short = d.lots - open_lots(f, -1) < least
+    long = bids > most
+    short = asks < least
     for i in range(d.orders):
         if cancellable(f.orders[i]) and (long if f.orders[i].side > 0 else short):
             cancel(f, i)
