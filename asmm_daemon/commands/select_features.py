@@ -61,6 +61,8 @@ def select_features(
     needs.learning("select-features", "sklearn")
     if plot is not None and plot.suffix not in (".html", ".csv"):
         raise ConfigError(f"--plot {plot}: a name that ends in .html or .csv")
+    if plot is not None and not plot.parent.is_dir():
+        raise ConfigError(f"--plot {plot}: there is no folder {plot.parent}")
     from asmm_daemon.backtest.run import processors
     from asmm_daemon.commands.workshop import open_workshop
     from asmm_daemon.learn.candidates import NAMES, collect

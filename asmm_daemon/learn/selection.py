@@ -110,11 +110,16 @@ def plain_folds(n: int, folds: int, rng: np.random.Generator | None = None) -> l
     return [Fold(np.setdiff1d(every, test), np.sort(test)) for test in np.array_split(every, folds)]
 
 
-def forest(study: Study, *, max_features: int | str = "sqrt", jobs: int | None = None) -> Any:
-    """An unfitted classifier: the same seed gives the same forest whatever the number of threads."""
+def grow(
+    x: Floats, y: NDArray[np.int8], study: Study, *, max_features: int | str = "sqrt", jobs: int | None = None
+) -> Any:
+    """A fitted forest, the same for the same seed; it foretells in one thread.
+
+    Several threads would add up their trees' chances in the order in which they end.
+    """
     from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415  (slow, and only studies need it)
 
-    return RandomForestClassifier(
+    model = RandomForestClassifier(
         n_estimators=study.trees,
         criterion="entropy",
         max_features=max_features,
@@ -122,6 +127,14 @@ def forest(study: Study, *, max_features: int | str = "sqrt", jobs: int | None =
         n_jobs=study.jobs if jobs is None else jobs,
         random_state=study.seed,
     )
+    return model.fit(x, y).set_params(n_jobs=1)
+
+
+def _spread(study: Study) -> tuple[Any, Any]:
+    """What runs calls in threads, results in order, and what wraps a function for it."""
+    from sklearn.utils.parallel import Parallel, delayed  # noqa: PLC0415  (as above)
+
+    return Parallel(n_jobs=study.jobs, prefer="threads", return_as="generator"), delayed
 
 
 def mdi(x: Floats, y: NDArray[np.int8], study: Study) -> Importance:
@@ -130,7 +143,7 @@ def mdi(x: Floats, y: NDArray[np.int8], study: Study) -> Importance:
     Every split sees one random candidate, so that none hides another, and a tree that never used a
     candidate says nothing about it: zeros count as unknown (snippet 8.2).
     """
-    fitted = forest(study, max_features=1).fit(x, y)
+    fitted = grow(x, y, study, max_features=1)
     each = np.array([tree.feature_importances_ for tree in fitted.estimators_])
     each[each == 0.0] = np.nan
     counted = np.count_nonzero(np.isfinite(each), axis=0)
@@ -167,23 +180,26 @@ def mda(
     Per fold (loss permuted − loss)/loss permuted, of one forest that is not fitted again (snippet 8.3).
     `told` is called after each fold.
     """
-    rng = np.random.default_rng(study.seed)
-    falls = np.zeros((len(folds), x.shape[1]))
-    accuracies = []
-    for row, fold in zip(falls, folds, strict=True):
-        fitted = forest(study).fit(x[fold.train], y[fold.train])
-        test, truth = x[fold.test].copy(), y[fold.test]
+    work, delayed = _spread(study)
+    falls, accuracies = [], []
+    for number, fold in enumerate(folds):
+        fitted = grow(x[fold.train], y[fold.train], study)
+        test, truth = x[fold.test], y[fold.test]
         chance = fitted.predict_proba(test)
         accuracies.append(np.mean((chance[:, 1] > 0.5) == truth))
         loss = log_loss(truth, chance)
-        for j in range(x.shape[1]):
-            kept = test[:, j].copy()
-            test[:, j] = rng.permutation(kept)
-            permuted = log_loss(truth, fitted.predict_proba(test))
-            row[j] = (permuted - loss) / permuted
-            test[:, j] = kept
+        seeds = [(study.seed, number, j) for j in range(x.shape[1])]
+        permuted = np.array(list(work(delayed(_permuted)(fitted, test, truth, seed) for seed in seeds)))
+        falls.append((permuted - loss) / permuted)
         told()
-    return Held(_over_folds(falls), float(np.mean(accuracies)))
+    return Held(_over_folds(np.array(falls)), float(np.mean(accuracies)))
+
+
+def _permuted(fitted: Any, test: Floats, truth: NDArray[np.int8], seed: tuple[int, int, int]) -> float:
+    """The log loss with one candidate permuted, the last number of the seed."""
+    mixed = test.copy()
+    np.random.default_rng(seed).shuffle(mixed[:, seed[-1]])
+    return log_loss(truth, fitted.predict_proba(mixed))
 
 
 def sfi(
@@ -197,12 +213,9 @@ def sfi(
 
     Candidates are spread over the threads. `told` is called after each.
     """
-    from sklearn.utils.parallel import Parallel, delayed  # noqa: PLC0415  (as above)
-
-    columns = range(x.shape[1])
-    work = Parallel(n_jobs=study.jobs, prefer="threads", return_as="generator")
+    work, delayed = _spread(study)
     found = []
-    for each in work(delayed(_accuracies)(x[:, [j]], y, folds, study, 1) for j in columns):
+    for each in work(delayed(_accuracies)(x[:, [j]], y, folds, study, 1) for j in range(x.shape[1])):
         found.append(each)
         told()
     return _over_folds(np.array(found).T)
@@ -214,12 +227,11 @@ def accuracy(x: Floats, y: NDArray[np.int8], folds: list[Fold], study: Study) ->
 
 
 def _accuracies(x: Floats, y: NDArray[np.int8], folds: list[Fold], study: Study, jobs: int) -> Floats:
-    return np.array(
-        [
-            forest(study, jobs=jobs).fit(x[fold.train], y[fold.train]).score(x[fold.test], y[fold.test])
-            for fold in folds
-        ]
-    )
+    shares = []
+    for fold in folds:
+        fitted = grow(x[fold.train], y[fold.train], study, jobs=jobs)
+        shares.append(fitted.score(x[fold.test], y[fold.test]))
+    return np.array(shares)
 
 
 def _over_folds(values: Floats) -> Importance:

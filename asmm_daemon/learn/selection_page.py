@@ -70,7 +70,7 @@ class _Panel:
         right = self.x + PANEL
         return (
             _text(self.x, 14, self.title, "head")
-            + _text(base, 34, f"{self.base:.3g}", "dim")
+            + (_text(base, 34, f"{self.base:.3g}", "dim") if right - base > 80 else "")
             + _text(right, 34, f"{self.high:.3g}", "dim", "end")
             + _line(base, TOP - 6, base, bottom, "base")
         )
