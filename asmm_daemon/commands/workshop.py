@@ -81,11 +81,12 @@ def open_workshop(
     fees: str,
     seed: int,
     hours: float,
+    strategy: str = "as",
 ) -> Shop:
-    """Reads the recording; the strategy is the configuration's with the model avellaneda_stoikov."""
+    """Reads the recording; the strategy is the configuration's, by default with avellaneda_stoikov."""
     settings = config.load(path, tuple(overrides or ()))
     source = strategies.open_data(data, symbol, settings, seed=seed, hours=hours)
-    made = strategies.make_setups(["as"], settings, source.info, fee_text=fees, latency_text=latency)
+    made = strategies.make_setups([strategy], settings, source.info, fee_text=fees, latency_text=latency)
     begin_ns, end_ns = strategies.moment("--from", start), strategies.moment("--to", end)
     parts = list(days(source, lead_s=LEAD_S, start_ns=begin_ns, end_ns=end_ns))
     rows = [
@@ -95,7 +96,7 @@ def open_workshop(
     tape = concat([Tape(source.info, each) for each in rows])
     first = parts[0].begin_ns
     last = int(tape.rows["local_ns"][-1])
-    return Shop(tape, timeline(tape.rows), made["avellaneda_stoikov"], first, last)
+    return Shop(tape, timeline(tape.rows), next(iter(made.values())), first, last)
 
 
 @dataclass(frozen=True, slots=True)
