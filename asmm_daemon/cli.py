@@ -11,6 +11,7 @@ from asmm_daemon import __version__, config, log
 from asmm_daemon.commands.backtest import backtest
 from asmm_daemon.commands.convert import convert
 from asmm_daemon.commands.learn import evaluate, train, tune
+from asmm_daemon.commands.select_features import select_features
 from asmm_daemon.errors import AsmmError, ConfigError
 
 app = typer.Typer(
@@ -210,7 +211,7 @@ def exchange(context: typer.Context) -> None:
     raise typer.Exit(exchange_run.main(exchange_run.parse(arguments)))
 
 
-for command in (convert, backtest, tune, train, evaluate):
+for command in (convert, backtest, tune, train, evaluate, select_features):
     app.command()(command)
 
 
