@@ -62,7 +62,7 @@ class TapeWriter:
 
     def __init__(self, path: Path, info: TapeInfo, sources: tuple[Path, ...] = ()) -> None:
         self._path = path
-        self._partial = path.with_name(path.name + ".partial")
+        self._partial = _partial(path)
         self._info = info
         self._sources = [{"file": source.name, "sha256": sha256(source)} for source in sources]
         try:
@@ -129,6 +129,11 @@ class TapeWriter:
         self._partial.unlink(missing_ok=True)
 
 
+def _partial(path: Path) -> Path:
+    """What a file is called until it is whole."""
+    return path.with_name(path.name + ".partial")
+
+
 def write_source(
     path: Path, source: Source, on_chunk: Callable[[Quality, Rows], None] | None = None
 ) -> TapeMeta:
@@ -137,9 +142,10 @@ def write_source(
     `on_chunk` is called after every chunk with the counts so far. Memory stays bounded however long the
     recording is; on an error or a key press nothing is left of the file. Raises TapeError.
     """
-    writer = TapeWriter(path, source.info, source.files)
     inspector = Inspector()
     with contextlib.ExitStack() as undo:
+        undo.callback(_partial(path).unlink, missing_ok=True)  # a key press while the writer opens it
+        writer = TapeWriter(path, source.info, source.files)
         undo.callback(writer.abandon)
         empty = True
         for tape in source:

@@ -134,6 +134,22 @@ def test_rows_that_break_the_rules_are_not_written(tmp_path, made_rows):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_key_press_while_the_file_opens_leaves_nothing(tmp_path, made_rows, monkeypatch):
+    """The file is there before its writer is: what was begun goes all the same."""
+    source_path = tmp_path / "source.parquet"
+    write(source_path, made_rows(10))
+    source = open_source(source_path)
+
+    def pressed(path, *_, **__):
+        path.touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pq, "ParquetWriter", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        write_source(tmp_path / "tape.parquet", source)
+    assert list(tmp_path.iterdir()) == [source_path]
+
+
 def test_parquet_of_something_else_is_refused(tmp_path):
     """A Parquet file without our key or a known layout is no recording."""
     path = tmp_path / "a.parquet"
