@@ -25,7 +25,8 @@ BudgetOption = Annotated[
     int, typer.Option("--budget", min=1, help="Passes over the training stretch, tuning and per agent.")
 ]
 ScoreOption = Annotated[
-    Literal["pnl", "sharpe", "pnl_to_map"], typer.Option("--score", help="What tuning maximises.")
+    Literal["pnl", "sharpe", "pnl_to_map"],
+    typer.Option("--score", help="What tuning maximises, and what the best network is chosen by."),
 ]
 RewardOption = Annotated[
     Literal["dampened", "penalised"],
@@ -35,6 +36,12 @@ RewardOption = Annotated[
 ]
 PenaltyOption = Annotated[
     float, typer.Option("--penalty", min=0, help="Quote currency per risk lot and cycle (penalised).")
+]
+
+
+HyperOption = Annotated[
+    list[str] | None,
+    typer.Option("--hyper", metavar="NAME=VALUE", help="A hyper-parameter, as in the learner's table."),
 ]
 
 
@@ -125,16 +132,15 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume/--restart", help="Go on from the folder's checkpoint.")
     ] = True,
-    hyper: Annotated[
-        list[str] | None,
-        typer.Option("--hyper", metavar="NAME=VALUE", help="A hyper-parameter, as in the learner's table."),
-    ] = None,
+    score: ScoreOption = "pnl",
+    hyper: HyperOption = None,
 ) -> None:
     """Trains the agent on a recording; the best model by validation is OUT/best.json."""
     from asmm_daemon.commands import needs
 
     needs.learning("train", "torch", "tensorboard")
     from asmm_daemon.commands.workshop import hyper_of, open_workshop, stretches, train_here
+    from asmm_daemon.learn.lessons import Goal
 
     shop = open_workshop(
         data, path, overrides, symbol, start, end, latency=latency, fees=fees, seed=seed, hours=hours
@@ -145,13 +151,20 @@ def train(
         task = bar.add_task("training", total=steps, note="")
 
         def tell(p: Any) -> None:
-            note = f"loss {p.loss:.3g}  reward {p.reward:.4g}  greedy {p.best:.4g}  {p.per_s:.0f}/s"
+            note = f"loss {p.loss:.3g}  reward {p.reward:.4g}  validation {p.best:.4g}  {p.per_s:.0f}/s"
             bar.update(task, completed=p.step, note=note)
 
-        found = train_here(shop, span, chosen, out, reward, penalty, resume=resume, progress=tell)
-    print(
-        f"{out}/best.json: greedy reward {found.evaluation:.6g} a cycle on validation, step {found.best.step}"
-    )
+        goal = Goal(reward, penalty, score=score)
+        found = train_here(shop, span, goal, chosen, out, resume=resume, progress=tell)
+    print(f"{out}/best.json: {_worth(found.evaluation, score)} on validation, step {found.best.step}")
+
+
+def _worth(value: float, score: str) -> str:
+    from asmm_daemon.learn.tuning import FAR_BELOW, FLOOR
+
+    if value <= FAR_BELOW:
+        return f"quotes less than the participation floor of {FLOOR:.0%}"
+    return f"{score} {value:.6g}"
 
 
 def evaluate(
@@ -177,6 +190,7 @@ def evaluate(
     score: ScoreOption = "pnl",
     reward: RewardOption = "dampened",
     penalty: PenaltyOption = 0.0,
+    hyper: HyperOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="Keeps the trainings here, to go on with.")
     ] = None,
@@ -187,11 +201,12 @@ def evaluate(
 
     needs.learning("evaluate", "optuna", *(["torch", "tensorboard"] if agents != "none" else []))
     from asmm_daemon.commands.workshop import evaluate_here, open_workshop, plan_of
+    from asmm_daemon.learn.lessons import Goal
 
     shop = open_workshop(
         data, path, overrides, symbol, start, end, latency=latency, fees=fees, seed=seed, hours=hours
     )
-    plan = plan_of(budget, seeds, seed, agents, score, reward, penalty)
+    plan = plan_of(budget, seeds, seed, agents, Goal(reward, penalty, score=score), hyper or [])
     with progress_bar() as bar:
         task = bar.add_task("evaluating", total=None, note="")
         found = evaluate_here(

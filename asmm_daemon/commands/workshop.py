@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import orjson
 from rich.console import Console
@@ -21,6 +21,7 @@ from asmm_daemon.backtest.timeline import Timeline, timeline
 from asmm_daemon.commands import strategies
 from asmm_daemon.errors import ConfigError
 from asmm_daemon.learn.evaluation import (
+    EVALUATIONS,
     KINDS,
     QUIET,
     TUNED,
@@ -31,8 +32,7 @@ from asmm_daemon.learn.evaluation import (
     evaluate,
     folds,
 )
-from asmm_daemon.learn.lessons import Span, prepare
-from asmm_daemon.learn.tape_env import Reward
+from asmm_daemon.learn.lessons import Goal, Span, prepare
 from asmm_daemon.tape.columns import Tape, concat
 from asmm_daemon.units import NS_PER_S
 
@@ -122,18 +122,32 @@ def hyper_of(agent: Agent, steps: int, seed: int, given: Sequence[str]) -> "Hype
     """The hyper-parameters: the agent's defaults and what a person changed. Raises ConfigError."""
     from asmm_daemon.learn.hyper import Hyper
 
-    defaults = Hyper(kind=KINDS[agent], steps=steps, seed=seed, epsilon_steps=max(steps // 2, 1))
-    values: dict[str, Any] = {"evaluate_every": max(steps // 10, 1), "evaluate_steps": 200}
+    defaults = Hyper(
+        kind=KINDS[agent],
+        steps=steps,
+        seed=seed,
+        epsilon_steps=max(steps // 2, 1),
+        evaluate_every=max(steps // EVALUATIONS, 1),
+    )
+    return replace(defaults, **changed(given))
+
+
+def changed(given: Sequence[str]) -> dict[str, Any]:
+    """`NAME=VALUE` items as hyper-parameters. Raises ConfigError."""
+    from asmm_daemon.learn.hyper import Hyper
+
+    known = Hyper().as_json()
+    values: dict[str, Any] = {}
     for item in given:
         name, _, text = item.partition("=")
-        if name not in defaults.as_json():
-            known = ", ".join(defaults.as_json())
-            raise ConfigError(f"--hyper {item}: no {name!r}; there are {known}")
+        if name not in known:
+            raise ConfigError(f"--hyper {item}: no {name!r}; there are {', '.join(known)}")
         values[name] = _value(text)
     try:
-        return replace(defaults, **values)
+        replace(Hyper(), **values)
     except TypeError as error:
         raise ConfigError(f"--hyper: {error}") from None
+    return values
 
 
 def _value(text: str) -> object:
@@ -147,46 +161,19 @@ def _value(text: str) -> object:
 def train_here(
     shop: Shop,
     span: Stretches,
+    goal: Goal,
     hyper: "Hyper",
     out: Path,
-    reward: Literal["dampened", "penalised"],
-    penalty: float,
     *,
     resume: bool,
     progress: "Callable[[Progress], object]",
-    n_envs: int = 32,
-    episode_s: float = 3600.0,
 ) -> "TrainResult":
     """One training; its folder holds checkpoint, curves and model files."""
-    from asmm_daemon.learn.export import About
-    from asmm_daemon.learn.train import train
+    from asmm_daemon.learn.on_tape import train_on_tape
 
     lessons = prepare(shop.setup, shop.tape.info, shop.tape.rows, span.train, span.validation)
-    goal = Reward(lessons.reward_unit, reward, penalty)
-    shortest = min(_length_s(span.train), _length_s(span.validation))
-    size = min(episode_s, shortest / 2)
-    about = About(
-        feature_names=lessons.feature_names,
-        gammas=lessons.gammas,
-        skews=lessons.skews,
-        reward=reward,
-        reward_unit=lessons.reward_unit,
-        cycle_s=shop.setup.cycle_s,
-        data=({"file": shop.tape.info.symbol, "sha256": "", **_moments(span.train)},),
-    )
-    return train(
-        lessons.env(span.train, goal, n_envs=n_envs, episode_s=size),
-        lessons.env(span.validation, goal, n_envs=n_envs, episode_s=size),
-        hyper,
-        out,
-        progress=progress,
-        resume=resume,
-        about=about,
-    )
-
-
-def _length_s(span: Span) -> float:
-    return (span.end_ns - span.start_ns) / NS_PER_S
+    seen = {"file": shop.tape.info.symbol, "sha256": "", **_moments(span.train)}
+    return train_on_tape(lessons, goal, hyper, out, data=(seen,), progress=progress, resume=resume)
 
 
 def _moments(span: Span) -> dict[str, str]:
@@ -196,16 +183,8 @@ def _moments(span: Span) -> dict[str, str]:
     }
 
 
-def plan_of(
-    budget: int,
-    seeds: int,
-    seed: int,
-    agents: str,
-    score: Literal["pnl", "sharpe", "pnl_to_map"],
-    reward: Literal["dampened", "penalised"],
-    penalty: float,
-) -> Plan:
-    """The plan of an evaluation. Raises ConfigError for an unknown agent."""
+def plan_of(budget: int, seeds: int, seed: int, agents: str, goal: Goal, hyper: Sequence[str] = ()) -> Plan:
+    """The plan of an evaluation. Raises ConfigError for an unknown agent or hyper-parameter."""
     chosen: list[Agent] = []
     for name in agents.split(",") if agents != "none" else []:
         known = [agent for agent in get_args(Agent) if agent == name.strip()]
@@ -213,7 +192,7 @@ def plan_of(
             raise ConfigError(f"--agents {agents}: expected {', '.join(get_args(Agent))}, or none")
         chosen += known
     numbers = tuple(range(seed, seed + seeds))
-    return Plan(budget, numbers, tuple(chosen), score, reward=reward, penalty=penalty)
+    return Plan(budget, numbers, tuple(chosen), goal, hyper=changed(hyper) if chosen else {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ class Progress:
     reward: float
     """Mean reward per step of the exploring policy since the last report."""
     evaluation: float
-    """Mean reward per step of the greedy policy on the validation environments; nan between evaluations."""
+    """What validation said of the greedy policy; nan between evaluations."""
     best: float
     """The highest evaluation so far; nan before the first."""
     epsilon: float

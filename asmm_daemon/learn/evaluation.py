@@ -2,13 +2,15 @@
 
 In each fold the baseline is tuned and the agents are trained on the training stretch; the agents' best
 networks are chosen on the validation stretch; every strategy is then run over the test stretch with fees
-and latency on. Tuning and training get the same budget: so many passes over the training stretch.
+and latency on. Each gets the same budget of passes over the training stretch. The baseline spends it on
+trials. An agent takes τ, half-spread multiplier and minimum from the best of the first half of those
+trials, as the paper's agents build on their tuned baseline, and learns γ and skew for the other half.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup
@@ -16,9 +18,8 @@ from asmm_daemon.core.params import Model
 from asmm_daemon.core.policy import FixedPolicy, Policy
 from asmm_daemon.errors import ConfigError
 from asmm_daemon.events import Rows
-from asmm_daemon.learn.lessons import Lessons, Span, prepare
-from asmm_daemon.learn.tape_env import Reward
-from asmm_daemon.learn.tuning import FLOOR, Score, tune
+from asmm_daemon.learn.lessons import Goal, Lessons, Span, prepare
+from asmm_daemon.learn.tuning import FLOOR, Tuned, tune, with_parameters
 from asmm_daemon.tape.columns import TapeInfo
 from asmm_daemon.units import NS_PER_S
 
@@ -28,7 +29,8 @@ QUIET = "no_quotes"
 TUNED = "tuned_as"
 WITHIN_FLOOR_BPS = 4.0
 """The widest half-spread of a constant-spread strategy that stays within the participation floor."""
-EVALUATE_STEPS = 200
+EVALUATIONS = 16
+"""Times that validation is asked in one training."""
 UPDATE_EVERY = 4
 """Steps of the environments per update: one in four keeps a training as long as its tuning."""
 
@@ -44,16 +46,26 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to evaluate. `budget` counts passes over the training stretch, for tuning and per agent."""
+    """How to evaluate. `budget` counts passes over the training stretch, for the baseline and per agent."""
 
     budget: int = 40
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
     agents: tuple[Agent, ...] = ("alpha_as", "alpha_as_rnn")
-    score: Score = "pnl"
+    goal: Goal = field(default_factory=Goal)
     n_envs: int = 32
     episode_s: float = 3600.0
-    reward: Literal["dampened", "penalised"] = "dampened"
-    penalty: float = 0.0
+    hyper: Mapping[str, Any] = field(default_factory=dict)
+    """Hyper-parameters that differ from those of `train_agent`."""
+
+    @property
+    def borrowed(self) -> int:
+        """Trials of the baseline's tuning that an agent builds on; at least its first."""
+        return max(self.budget // 2, 1)
+
+    @property
+    def passes(self) -> int:
+        """Passes that an agent learns from."""
+        return max(self.budget - self.borrowed, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,56 +142,47 @@ def evaluate(
             as_setup,
             lambda candidate: [lessons.backtest(candidate, fold.train)],  # noqa: B023 (called at once)
             trials=plan.budget,
-            score=plan.score,
+            score=plan.goal.score,
         )
         found.chosen.append(tuned.parameters)
         found.add(TUNED, lessons.backtest(replace(tuned.setup, name=TUNED), fold.test))
+        ground = replace(lessons, setup=base_of(as_setup, tuned, plan.borrowed))
         for agent in plan.agents:
             for seed in plan.seeds:
                 told(f"fold {number}: training {agent}, seed {seed}")
-                policy = train_agent(lessons, plan, agent, seed, folder / f"fold{number}" / f"{agent}-{seed}")
-                spec = replace(setup.spec, policy=policy)
-                run = replace(setup, name=agent, spec=spec)
-                found.add(f"{agent}/{seed}", lessons.backtest(run, fold.test))
+                policy = train_agent(ground, plan, agent, seed, folder / f"fold{number}" / f"{agent}-{seed}")
+                run = replace(ground.setup, name=agent, spec=replace(ground.setup.spec, policy=policy))
+                found.add(f"{agent}/{seed}", ground.backtest(run, fold.test))
     return found
+
+
+def base_of(setup: Setup, tuned: Tuned, trials: int) -> Setup:
+    """What an agent quotes on: the best of the first `trials`, γ and skew the set-up's own."""
+    parameters, _ = max(tuned.trials[:trials], key=lambda trial: trial[1])
+    own = {"gamma": setup.spec.quote.gamma, "skew": setup.spec.quote.skew}
+    return with_parameters(setup, parameters | own, name=setup.name)
 
 
 def train_agent(lessons: Lessons, plan: Plan, agent: Agent, seed: int, folder: Path) -> Policy:
     """The agent's best network by validation, as a policy."""
-    from asmm_daemon.learn.export import About  # noqa: PLC0415 (torch is loaded only where one trains)
-    from asmm_daemon.learn.hyper import Hyper  # noqa: PLC0415
+    from asmm_daemon.learn.hyper import Hyper  # noqa: PLC0415 (torch is loaded only where one trains)
     from asmm_daemon.learn.model_file import load_policy  # noqa: PLC0415
-    from asmm_daemon.learn.train import train  # noqa: PLC0415
+    from asmm_daemon.learn.on_tape import train_on_tape  # noqa: PLC0415
 
     train_s = (lessons.train.end_ns - lessons.train.start_ns) / NS_PER_S
-    steps = round(plan.budget * train_s / lessons.setup.cycle_s)
-    reward = Reward(lessons.reward_unit, plan.reward, plan.penalty)
+    steps = round(plan.passes * train_s / lessons.setup.cycle_s)
     hyper = Hyper(
         kind=KINDS[agent],
         layers=(64, 64) if KINDS[agent] == "lstm" else (128, 256, 128),
         steps=steps,
         steps_per_update=UPDATE_EVERY,
         epsilon_steps=steps // 2,
-        evaluate_every=max(steps // 8, 1),
-        evaluate_steps=EVALUATE_STEPS,
+        evaluate_every=max(steps // EVALUATIONS, 1),
         learning_rate_end=1e-4,
         seed=seed,
     )
-    about = About(
-        feature_names=lessons.feature_names,
-        gammas=lessons.gammas,
-        skews=lessons.skews,
-        reward=plan.reward,
-        reward_unit=lessons.reward_unit,
-        cycle_s=lessons.setup.cycle_s,
-    )
-    train(
-        lessons.env(lessons.train, reward, n_envs=plan.n_envs, episode_s=plan.episode_s),
-        lessons.env(lessons.validation, reward, n_envs=plan.n_envs, episode_s=plan.episode_s),
-        hyper,
-        folder,
-        about=about,
-    )
+    hyper = replace(hyper, **plan.hyper)
+    train_on_tape(lessons, plan.goal, hyper, folder, n_envs=plan.n_envs, episode_s=plan.episode_s)
     return load_policy(folder / "best.json")
 
 

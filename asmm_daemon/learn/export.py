@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from asmm_daemon.core.features import FEATURES_ID
 from asmm_daemon.errors import ModelError
 from asmm_daemon.learn.ddqn import Learner
-from asmm_daemon.learn.inference import Network
-from asmm_daemon.learn.model_file import FORMAT, INDEX_ORDER, ModelSpec, save_model
+from asmm_daemon.learn.inference import ModelPolicy, Network
+from asmm_daemon.learn.model_file import FORMAT, INDEX_ORDER, ModelSpec, grid, save_model
 from asmm_daemon.learn.networks import Shape
 
 TOLERANCE = 1e-6
@@ -52,6 +52,19 @@ class Learned:
         return cls(
             learner.shape, held, features.mean.copy(), features.scale, hyper.feature_clip, hyper.seed, step
         )
+
+
+def policy_of(learned: Learned, about: About, name: str = "learned") -> ModelPolicy:
+    """The network as the daemon would run it, without a file."""
+    return ModelPolicy(
+        name,
+        _network(learned),
+        mean=learned.mean.tolist(),
+        scale=learned.scale.tolist(),
+        clip=learned.clip,
+        actions=grid(about.gammas, about.skews),
+        sha256="",
+    )
 
 
 def export_model(path: Path, learned: Learned, about: About) -> ModelSpec:
@@ -100,13 +113,7 @@ def check_against_torch(learned: Learned) -> None:
 
 def numpy_values(learned: Learned, rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Values of normalised rows, consecutive if recurrent, by the daemon's own inference."""
-    shape = learned.shape
-    network = Network(
-        learned.tensors,
-        dense=len(shape.widths) - 2,
-        activation=shape.activation,
-        recurrent=bool(shape.cells),
-    )
+    network = _network(learned)
     cell = network.start()
     if cell is None:
         return network.values(rows, None)[0]
@@ -115,6 +122,16 @@ def numpy_values(learned: Learned, rows: NDArray[np.float64]) -> NDArray[np.floa
         values, cell = network.values(row, cell)
         found.append(values)
     return np.array(found)
+
+
+def _network(learned: Learned) -> Network:
+    shape = learned.shape
+    return Network(
+        learned.tensors,
+        dense=len(shape.widths) - 2,
+        activation=shape.activation,
+        recurrent=bool(shape.cells),
+    )
 
 
 def torch_values(learned: Learned, rows: NDArray[np.float64]) -> NDArray[np.float64]:

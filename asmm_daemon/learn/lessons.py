@@ -13,7 +13,8 @@ from asmm_daemon.core.params import to_record
 from asmm_daemon.core.policy import FixedPolicy
 from asmm_daemon.errors import TapeError
 from asmm_daemon.events import Rows
-from asmm_daemon.learn.tape_env import GAMMAS, SKEWS, Reward, TapeEnv
+from asmm_daemon.learn.tape_env import GAMMAS, SKEWS, Reward, RewardKind, TapeEnv
+from asmm_daemon.learn.tuning import Score
 from asmm_daemon.tape.checkpoints import Checkpoints, build
 from asmm_daemon.tape.columns import TapeInfo
 
@@ -27,6 +28,16 @@ class Span:
 
     start_ns: int
     end_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What is learned from, and what the best network is chosen by; `penalty` and `memory_s` as in Reward."""
+
+    reward: RewardKind = "dampened"
+    penalty: float = 0.0
+    memory_s: float = float("inf")
+    score: Score = "pnl"
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,14 +60,19 @@ class ModelSpec:
 
     @property
     def actions(self) -> tuple[Action, ...]:
-        """The action of each index: γ varies slowest."""
-        grid = [(gamma, skew) for gamma in self.gammas for skew in self.skews]
-        return tuple(Action(gamma, skew, index) for index, (gamma, skew) in enumerate(grid))
+        """The action of each index."""
+        return grid(self.gammas, self.skews)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Names and shapes of the tensors that such a network has."""
         count = len(self.gammas) * len(self.skews)
         return tensor_shapes(self.kind, self.layers, len(self.feature_names), count)
+
+
+def grid(gammas: Sequence[float], skews: Sequence[float]) -> tuple[Action, ...]:
+    """The action of each index: γ varies slowest."""
+    pairs = [(gamma, skew) for gamma in gammas for skew in skews]
+    return tuple(Action(gamma, skew, index) for index, (gamma, skew) in enumerate(pairs))
 
 
 def tensor_shapes(

@@ -26,6 +26,7 @@ GAMMAS = (0.01, 0.1, 0.2, 0.9)
 SKEWS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 _FILLS = 2048
 _NO_ACTION = np.int64(-1)
+RewardKind = Literal["dampened", "penalised"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,14 @@ class Reward:
     """What is learned from. `unit` is what rewards are divided by, in quote currency.
 
     `dampened`: Δ(realised + min(unrealised, 0)), the reference's asymmetric dampened PnL. `penalised`:
-    ΔPnL − penalty·|q|, q in risk lots. Fees are in both.
+    ΔPnL − penalty·|q|, q in risk lots. Fees are in both. With `memory_s` the second leaves out what
+    inventory older than that gained or lost: it tells of the market, hardly of the action.
     """
 
     unit: float
-    kind: Literal["dampened", "penalised"] = "dampened"
+    kind: RewardKind = "dampened"
     penalty: float = 0.0
+    memory_s: float = float("inf")
 
 
 class TapeEnv:
@@ -99,6 +102,8 @@ class TapeEnv:
         self._paid = np.zeros(n_envs)
         self._running = np.zeros(n_envs, np.bool_)
         self._still = np.full(n_envs, -1, np.int64)
+        self._memory = min(reward.memory_s / setup.cycle_s, self._taken.shape[1])
+        self._held = np.zeros(self._taken.shape)
 
     def reset(self, seed: int) -> Observations:
         """Starts every copy anew at a random checkpoint."""
@@ -110,9 +115,12 @@ class TapeEnv:
     def step(self, actions: NDArray[np.int64]) -> Step:
         """One step of every copy; those that ended start anew."""
         taken = np.asarray(actions, np.int64)
-        self._taken[np.arange(self.n_envs), self._steps] = taken
-        self._steps += 1
+        here = np.arange(self.n_envs), self._steps
+        self._taken[here], self._held[here] = taken, self._inventory()
+        mid = self._mid()
         self._advance(self._many, self._end_ns, taken, self._final, self._paid, self._running)
+        self._paid -= self._old_inventory() * (self._mid() - mid)
+        self._steps += 1
         rewards = (self._paid / self.reward.unit).astype(np.float32)
         halted = self._many.desk["state"][:, 0] == HALTED
         over = ~self._running | halted | (self._steps >= self._taken.shape[1])
@@ -121,6 +129,26 @@ class TapeEnv:
             self._start(int(i))
         return Step(self._obs, rewards, halted, over & ~halted, self._final)
 
+    def _inventory(self) -> NDArray[np.float64]:
+        inventory: NDArray[np.float64] = self._many.desk["lots"][:, 0] * float(
+            self._setup.spec.instrument.lot
+        )
+        return inventory
+
+    def _mid(self) -> NDArray[np.float64]:
+        mid: NDArray[np.float64] = self._many.market.market["mid"][:, 0] * float(
+            self._setup.spec.instrument.tick
+        )
+        return mid
+
+    def _old_inventory(self) -> NDArray[np.float64]:
+        """What was held already when the reward's memory begins, in base currency."""
+        if self.reward.kind == "dampened" or self._memory >= self._held.shape[1]:
+            return np.zeros(self.n_envs)
+        since = self._steps - round(self._memory)
+        held = self._held[np.arange(self.n_envs), np.maximum(since, 0)]
+        return np.where(since >= 0, held, 0.0)
+
     def state(self) -> State:
         """Where every copy began and what it has done since: the rest follows from the tape."""
         random = self._rng.bit_generator.state["state"]
@@ -128,6 +156,7 @@ class TapeEnv:
         return {
             "begun": self._begun.copy(),
             "taken": self._taken.copy(),
+            "held": self._held.copy(),
             "steps": self._steps.copy(),
             "random": np.array(words, np.uint64),
         }
@@ -143,7 +172,7 @@ class TapeEnv:
             one = self._slice(i)
             for action in state["taken"][i, : int(state["steps"][i])]:
                 self._advance(one, self._end_ns[i : i + 1], np.array([action], np.int64), *self._outs(i))
-        self._taken[:], self._steps[:] = state["taken"], state["steps"]
+        self._taken[:], self._held[:], self._steps[:] = state["taken"], state["held"], state["steps"]
 
     def _usable(self, start_ns: int | None) -> NDArray[np.int64]:
         times = self._checkpoints.t_ns

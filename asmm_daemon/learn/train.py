@@ -28,6 +28,8 @@ from asmm_daemon.learn.rng import restore_rng, rng_state
 from asmm_daemon.learn.schedule import Linear
 
 NAN = float("nan")
+Validator = Callable[[Learned], float]
+"""What a network is worth on data that it does not learn from: higher is better."""
 EVALUATION_SEED = 7
 """Every evaluation sees the same episodes, so that models are compared and not luck."""
 
@@ -40,7 +42,7 @@ class TrainResult:
     """The network of the highest evaluation."""
     last: Learned
     evaluation: float
-    """Mean reward per validation step of `best`."""
+    """What validation said of `best`: the mean reward per step, or the judge's figure."""
     step: int
     updates: int
     finished: bool
@@ -49,7 +51,7 @@ class TrainResult:
 
 def train(
     env: VectorEnv,
-    validation: VectorEnv,
+    validation: VectorEnv | Validator,
     hyper: Hyper,
     folder: Path,
     *,
@@ -62,7 +64,8 @@ def train(
 
     Args:
         env: the environments to learn from.
-        validation: environments on other data, only ever acted on greedily.
+        validation: environments on other data, only ever acted on greedily; or a judge of the network,
+            of which the higher figure is the better.
         hyper: every number of it.
         folder: where everything is written; made if missing.
         progress: called with every report.
@@ -81,7 +84,7 @@ class _Training:
     def __init__(
         self,
         env: VectorEnv,
-        validation: VectorEnv,
+        validation: VectorEnv | Validator,
         hyper: Hyper,
         folder: Path,
         *,
@@ -138,7 +141,7 @@ class _Training:
         evaluation = NAN
         if last or self._passed(before, hyper.evaluate_every):
             evaluation = self._evaluate()
-        if last or self._passed(before, min(hyper.report_every, hyper.evaluate_every)):
+        if evaluation == evaluation or self._passed(before, hyper.report_every):
             self._report(evaluation, progress)
 
     def _passed(self, before: int, every: int) -> bool:
@@ -153,10 +156,14 @@ class _Training:
             self._losses += 1
 
     def _evaluate(self) -> float:
-        hyper = self._hyper
-        found = evaluate(self._learner, self._validation, hyper.evaluate_steps, EVALUATION_SEED)
+        learned = Learned.of(self._learner, self._step)
+        if callable(self._validation):
+            found = self._validation(learned)
+        else:
+            steps = self._hyper.evaluate_steps
+            found = evaluate(self._learner, self._validation, steps, EVALUATION_SEED)
         if not found <= self._best_evaluation:
-            self._best, self._best_evaluation = Learned.of(self._learner, self._step), found
+            self._best, self._best_evaluation = learned, found
             if self._about is not None:
                 export_model(self._folder / "best", self._best, self._about)
         return found

@@ -47,6 +47,28 @@ def test_an_evaluation_judges_on_what_comes_after():
         assert word in text
 
 
+def test_agents_are_judged_beside_the_baselines():
+    """Each seed of an agent is a strategy of its own."""
+    stretches = ["--train", "40m", "--validate", "10m", "--test", "30m", "--purge", "1m"]
+    small = ["--hyper", "layers=[16,16]", "--hyper", "learn_after=64"]
+    told = json.loads(
+        run(
+            "evaluate",
+            *MARKET,
+            *stretches,
+            "--agents",
+            "alpha_as",
+            "--seeds",
+            2,
+            "--budget",
+            2,
+            *small,
+            "--json",
+        )
+    )
+    assert {"alpha_as/1", "alpha_as/2", "tuned_as"} <= set(told["strategies"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

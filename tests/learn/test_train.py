@@ -46,6 +46,20 @@ def test_a_training_reports_and_keeps_the_best(tmp_path):
     assert list((tmp_path / "events").glob("events.out.tfevents.*"))
 
 
+def test_a_judge_may_choose_the_best(tmp_path):
+    """The network that the judge liked best is kept, whatever it earns in the environments."""
+    liked = []
+
+    def judge(learned):
+        liked.append(-abs(learned.step - 3200))
+        return float(liked[-1])
+
+    result = train(env(), judge, HYPER, tmp_path)
+    assert len(liked) == HYPER.steps // HYPER.evaluate_every
+    assert result.best.step == 3200
+    assert result.evaluation == max(liked)
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_kill_and_resume_equals_a_run_that_was_left_alone(tmp_path, variant):
     """SIGKILL in the middle, on with the same command: the same weights to the last bit."""
