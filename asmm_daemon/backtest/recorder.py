@@ -102,7 +102,9 @@ class Recorder:
         bid, ask = self._resting
         mid = float(market["mid"]) * self.tick
         row["t_ns"], row["mid"] = t_ns, mid if mid > 0 else nan
-        row["inventory"], row["equity"] = float(view.inventory), float(view.pnl_net)
+        target, held = self.engine.ledger(0).held(Decimal(str(mid)))
+        row["inventory"], row["target"] = float(view.inventory), float(target)
+        row["equity"] = float(view.pnl_net - held)
         row["realised"] = float(view.pnl_realised)
         row["fees"] = float(sum(view.fees.values(), Decimal(0)))
         row["volume"] = float(view.volume_quote)

@@ -20,7 +20,8 @@ STEP = np.dtype(
         ("t_ns", np.int64),  # end of the cycle that this record tells of
         ("mid", np.float64),  # the last valid mid; NaN before the first
         ("inventory", np.float64),
-        ("equity", np.float64),  # cash + inventory × mid − fees: net PnL since the start
+        ("target", np.float64),  # what equity is measured against holding: spot's inventory target, else 0
+        ("equity", np.float64),  # cash + inventory × mid − fees, less what holding the target earned
         ("realised", np.float64),  # at average cost, before fees
         ("fees", np.float64),  # paid so far; rebates make it negative
         ("volume", np.float64),  # quote currency traded so far

@@ -23,7 +23,10 @@ NAN = float("nan")
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Figures of one strategy; money in quote currency, inventory in base currency, shares from 0 to 1."""
+    """Figures of one strategy; money in quote currency, shares from 0 to 1.
+
+    Inventory is in base currency. On spot it counts from the target, and results are against holding that.
+    """
 
     days: float  # observed: steps × cycle
     steps: int
@@ -78,7 +81,7 @@ def measure(*results: Result) -> Statistics:
     per_step, per_day = changes(equity), day_changes(run)
     days = steps.size * run.cycle_s / DAY_S
     net, fees, volume = (float(v[-1]) if v.size else 0.0 for v in (equity, steps["fees"], steps["volume"]))
-    held = np.abs(steps["inventory"])
+    held = np.abs(steps["inventory"] - steps["target"])
     mean_held = float(held.mean()) if held.size else NAN
     gains = np.concatenate([closing_gains(result.fills) for result in results])
     healthy_s = float(steps["healthy_s"].sum())

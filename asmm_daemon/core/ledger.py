@@ -148,6 +148,12 @@ class Ledger:
             self._hold_price, self._hold_target = mid, target
         return self.hold_excess + target * (mid - self._hold_price)
 
+    def held(self, mid: Decimal) -> tuple[Decimal, Decimal]:
+        """The target that `hold` was last told, and what holding it has earned up to `mid`; zeros before."""
+        if self._hold_price is None:
+            return ZERO, ZERO
+        return self._hold_target, self.hold_excess + self._hold_target * (mid - self._hold_price)
+
     def _charge(self, fill: FillEvent) -> None:
         """Fees are money; a spot fee in the base asset is inventory handed over at the fill's price."""
         if not fill.fee:

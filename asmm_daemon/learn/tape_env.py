@@ -116,10 +116,10 @@ class TapeEnv:
         """One step of every copy; those that ended start anew."""
         taken = np.asarray(actions, np.int64)
         here = np.arange(self.n_envs), self._steps
-        self._taken[here], self._held[here] = taken, self._inventory()
-        mid = self._mid()
+        self._taken[here], self._held[here] = taken, self.inventory()
+        mid = self.mid()
         self._advance(self._many, self._end_ns, taken, self._final, self._paid, self._running)
-        self._paid -= self._old_inventory() * (self._mid() - mid)
+        self._paid -= self._old_inventory() * (self.mid() - mid)
         self._steps += 1
         rewards = (self._paid / self.reward.unit).astype(np.float32)
         halted = self._many.desk["state"][:, 0] == HALTED
@@ -129,17 +129,17 @@ class TapeEnv:
             self._start(int(i))
         return Step(self._obs, rewards, halted, over & ~halted, self._final)
 
-    def _inventory(self) -> NDArray[np.float64]:
-        inventory: NDArray[np.float64] = self._many.desk["lots"][:, 0] * float(
-            self._setup.spec.instrument.lot
-        )
-        return inventory
+    def inventory(self) -> NDArray[np.float64]:
+        """Of every copy, in base currency, beyond what the results are measured against holding."""
+        desk = self._many.desk
+        target = np.where(np.isnan(desk["hold_price"][:, 0]), 0.0, desk["hold_target"][:, 0])
+        beyond: NDArray[np.float64] = desk["lots"][:, 0] * float(self._setup.spec.instrument.lot) - target
+        return beyond
 
-    def _mid(self) -> NDArray[np.float64]:
-        mid: NDArray[np.float64] = self._many.market.market["mid"][:, 0] * float(
-            self._setup.spec.instrument.tick
-        )
-        return mid
+    def mid(self) -> NDArray[np.float64]:
+        """The last valid mid of every copy, in quote currency."""
+        ticks: NDArray[np.float64] = self._many.market.market["mid"][:, 0]
+        return ticks * float(self._setup.spec.instrument.tick)
 
     def _old_inventory(self) -> NDArray[np.float64]:
         """What was held already when the reward's memory begins, in base currency."""

@@ -7,6 +7,7 @@ where `about` says what market the actions belong to, `best` and `last` as `asmm
 daemon. Without it, `export_model(path, result.best, about)` writes them later.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -141,7 +142,7 @@ class _Training:
         evaluation = NAN
         if last or self._passed(before, hyper.evaluate_every):
             evaluation = self._evaluate()
-        if evaluation == evaluation or self._passed(before, hyper.report_every):
+        if not math.isnan(evaluation) or self._passed(before, hyper.report_every):
             self._report(evaluation, progress)
 
     def _passed(self, before: int, every: int) -> bool:

@@ -7,6 +7,7 @@ import pytest
 
 from asmm_daemon.backtest.core_engine import run_core
 from asmm_daemon.backtest.fast.engine import run_fast
+from asmm_daemon.backtest.statistics import measure
 from asmm_daemon.backtest.timeline import timeline
 from asmm_daemon.core import bookkeeper
 from asmm_daemon.core.params import Model
@@ -89,6 +90,18 @@ def test_both_engines_agree_on_spot():
     info, tape = synthetic(12, product="binance")
     result = both(info, tape, can="replace", max_inventory=0.2, order_size=0.02)
     assert result.steps["inventory"][-1] != 0
+
+
+def test_a_spot_maker_that_never_trades_has_earned_nothing():
+    """The market moves, the target is held, and neither equity nor the inventory beyond it shows anything."""
+    info, tape = synthetic(12, product="binance")
+    far = {"model": Model.CONSTANT_SPREAD, "constant_half_spread_bps": 190.0}
+    result = both(info, tape, max_inventory=0.2, order_size=0.02, **far)
+    assert not result.fills.size
+    assert np.ptp(result.steps["mid"]) > 0
+    assert result.steps["target"][-1] > 0
+    assert not np.abs(result.steps["equity"]).max() > 1e-9
+    assert measure(result).inventory_max_abs == pytest.approx(0.0, abs=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -115,3 +115,24 @@ def test_an_episode_that_does_not_fit_is_refused(world):
     _, tape, made, checkpoints = world
     with pytest.raises(ConfigError, match="does not fit"):
         TapeEnv(made, tape, checkpoints, Reward(1.0), width=WIDTH, episode_s=86_400.0)
+
+
+def test_a_reward_with_a_memory_forgets_old_inventory(world):
+    """It is short of ΔPnL by the move of the mid times what was held half a minute before."""
+    actions = np.random.default_rng(4).integers(0, 20, (60, 3))
+    whole, short = (
+        env(world, n_envs=3, reward=Reward(1.0, "penalised", memory_s=memory_s))
+        for memory_s in (float("inf"), 30.0)
+    )
+    whole.reset(8)
+    short.reset(8)
+    held, mids, missing = [], [], []
+    for row in actions:
+        held.append(short.inventory())
+        mids.append(short.mid())
+        missing.append(whole.step(row).reward - short.step(row).reward)
+    mids.append(short.mid())
+    for n in range(60):
+        old = held[n - 6] if n >= 6 else np.zeros(3)
+        assert missing[n] == pytest.approx(old * (mids[n + 1] - mids[n]), abs=1e-3)
+    assert np.abs(missing).max() > 0.01

@@ -75,6 +75,15 @@ def _held(f: Fast) -> float:
 
 
 @inner_kernel
+def holding(f: Fast) -> float:
+    """What the target last held against has earned by now; 0 where equity is not against holding."""
+    d = f.desk[0]
+    if np.isnan(d.hold_price):
+        return 0.0
+    return d.hold_excess + d.hold_target * (mid_price(f) - d.hold_price)
+
+
+@inner_kernel
 def _is_flat(f: Fast) -> bool:
     least = min_lots(f.params, int(np.floor(f.market.market[0].mid)))
     return abs(excess_lots(f)) < least

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from asmm_daemon.backtest.fast.gate import mid_price
 from asmm_daemon.backtest.fast.loop import ASKS, act, run
+from asmm_daemon.backtest.fast.money import holding
 from asmm_daemon.backtest.fast.records import Fast
 from asmm_daemon.backtest.timeline import Timeline
 from asmm_daemon.backtest.venue import Venue
@@ -104,9 +105,9 @@ def pick(many: Fast, i: int) -> Fast:
 
 @inlined_kernel
 def _wealth(f: Fast, kind: int) -> float:
-    """What a reward is the change of, quote currency, fees in."""
+    """What a reward is the change of, quote currency, fees in; on spot against holding the target."""
     d = f.desk[0]
-    held = d.lots * f.params[0].lot * mid_price(f)
+    held = d.lots * f.params[0].lot * mid_price(f) - holding(f)
     if kind == PENALISED:
         return d.cash + held - d.fees
     unrealised = held - d.cost
