@@ -39,6 +39,10 @@ PenaltyOption = Annotated[
 ]
 
 
+MemoryOption = Annotated[
+    str | None,
+    typer.Option("--memory", metavar="30s", help="Forget the PnL of inventory older than this (penalised)."),
+]
 HyperOption = Annotated[
     list[str] | None,
     typer.Option("--hyper", metavar="NAME=VALUE", help="A hyper-parameter, as in the learner's table."),
@@ -129,6 +133,7 @@ def train(
     steps: Annotated[int, typer.Option("--steps", min=1, help="Quote cycles to learn from.")] = 500_000,
     reward: RewardOption = "dampened",
     penalty: PenaltyOption = 0.0,
+    memory: MemoryOption = None,
     resume: Annotated[
         bool, typer.Option("--resume/--restart", help="Go on from the folder's checkpoint.")
     ] = True,
@@ -139,8 +144,9 @@ def train(
     from asmm_daemon.commands import needs
 
     needs.learning("train", "torch", "tensorboard")
-    from asmm_daemon.commands.workshop import hyper_of, open_workshop, stretches, train_here
-    from asmm_daemon.learn.lessons import Goal
+    from asmm_daemon.commands.workshop import goal_of, hyper_of, open_workshop, stretches, train_here
+
+    goal = goal_of(reward, penalty, memory, score)
 
     shop = open_workshop(
         data, path, overrides, symbol, start, end, latency=latency, fees=fees, seed=seed, hours=hours
@@ -154,7 +160,6 @@ def train(
             note = f"loss {p.loss:.3g}  reward {p.reward:.4g}  validation {p.best:.4g}  {p.per_s:.0f}/s"
             bar.update(task, completed=p.step, note=note)
 
-        goal = Goal(reward, penalty, score=score)
         found = train_here(shop, span, goal, chosen, out, resume=resume, progress=tell)
     print(f"{out}/best.json: {_worth(found.evaluation, score)} on validation, step {found.best.step}")
 
@@ -190,6 +195,7 @@ def evaluate(
     score: ScoreOption = "pnl",
     reward: RewardOption = "dampened",
     penalty: PenaltyOption = 0.0,
+    memory: MemoryOption = None,
     hyper: HyperOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="Keeps the trainings here, to go on with.")
@@ -200,13 +206,13 @@ def evaluate(
     from asmm_daemon.commands import needs
 
     needs.learning("evaluate", "optuna", *(["torch", "tensorboard"] if agents != "none" else []))
-    from asmm_daemon.commands.workshop import evaluate_here, open_workshop, plan_of
-    from asmm_daemon.learn.lessons import Goal
+    from asmm_daemon.commands.workshop import evaluate_here, goal_of, open_workshop, plan_of
 
+    goal = goal_of(reward, penalty, memory, score)
+    plan = plan_of(budget, seeds, seed, agents, goal, hyper or [])
     shop = open_workshop(
         data, path, overrides, symbol, start, end, latency=latency, fees=fees, seed=seed, hours=hours
     )
-    plan = plan_of(budget, seeds, seed, agents, Goal(reward, penalty, score=score), hyper or [])
     with progress_bar() as bar:
         task = bar.add_task("evaluating", total=None, note="")
         found = evaluate_here(

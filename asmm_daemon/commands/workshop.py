@@ -33,6 +33,8 @@ from asmm_daemon.learn.evaluation import (
     folds,
 )
 from asmm_daemon.learn.lessons import Goal, Span, prepare
+from asmm_daemon.learn.tape_env import RewardKind
+from asmm_daemon.learn.tuning import Score
 from asmm_daemon.tape.columns import Tape, concat
 from asmm_daemon.units import NS_PER_S
 
@@ -130,6 +132,15 @@ def hyper_of(agent: Agent, steps: int, seed: int, given: Sequence[str]) -> "Hype
         evaluate_every=max(steps // EVALUATIONS, 1),
     )
     return replace(defaults, **changed(given))
+
+
+def goal_of(reward: RewardKind, penalty: float, memory: str | None, score: Score) -> Goal:
+    """Reward and score as asked for. Raises ConfigError for a memory of the dampened reward."""
+    if memory is None:
+        return Goal(reward, penalty, score=score)
+    if reward == "dampened":
+        raise ConfigError(f"--memory {memory}: the dampened reward has none; add --reward penalised")
+    return Goal(reward, penalty, strategies.seconds("--memory", memory), score)
 
 
 def changed(given: Sequence[str]) -> dict[str, Any]:

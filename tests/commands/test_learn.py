@@ -75,6 +75,7 @@ def test_agents_are_judged_beside_the_baselines():
         (["train", *MARKET, "--out", "x", "--validate", "2h"], "--validate 2h"),
         (["train", *MARKET, "--out", "x", "--validate", "10m", "--hyper", "magic=1"], "no 'magic'"),
         (["evaluate", *MARKET, "--agents", "bot"], "--agents bot"),
+        (["evaluate", *MARKET, "--memory", "30s"], "--memory 30s"),
         (["evaluate", *MARKET, "--agents", "none"], "hold no fold"),
     ],
 )
