@@ -1,5 +1,6 @@
 """`asmm tune`, `asmm train` and `asmm evaluate`: choosing on the past, judging on what comes after."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -42,6 +43,12 @@ PenaltyOption = Annotated[
 MemoryOption = Annotated[
     str | None,
     typer.Option("--memory", metavar="30s", help="Forget the PnL of inventory older than this (penalised)."),
+]
+GammasOption = Annotated[
+    str | None, typer.Option("--gammas", metavar="0.01,0.1,0.2,0.9", help="The agent's choices of γ.")
+]
+SkewsOption = Annotated[
+    str | None, typer.Option("--skews", metavar="-1,-0.5,0,0.5,1", help="The agent's choices of skew.")
 ]
 HyperOption = Annotated[
     list[str] | None,
@@ -134,6 +141,8 @@ def train(
     reward: RewardOption = "dampened",
     penalty: PenaltyOption = 0.0,
     memory: MemoryOption = None,
+    gammas: GammasOption = None,
+    skews: SkewsOption = None,
     resume: Annotated[
         bool, typer.Option("--resume/--restart", help="Go on from the folder's checkpoint.")
     ] = True,
@@ -144,7 +153,7 @@ def train(
     from asmm_daemon.commands import needs
 
     needs.learning("train", "torch", "tensorboard")
-    from asmm_daemon.commands.workshop import goal_of, hyper_of, open_workshop, stretches, train_here
+    from asmm_daemon.commands.workshop import goal_of, grid_of, hyper_of, open_workshop, stretches, train_here
 
     goal = goal_of(reward, penalty, memory, score)
 
@@ -152,6 +161,7 @@ def train(
         data, path, overrides, symbol, start, end, latency=latency, fees=fees, seed=seed, hours=hours
     )
     span = stretches(shop, validate, purge)
+    grid = grid_of(shop.setup, gammas, skews)
     chosen = hyper_of(agent, steps, seed, hyper or [])
     with progress_bar() as bar:
         task = bar.add_task("training", total=steps, note="")
@@ -160,7 +170,7 @@ def train(
             note = f"loss {p.loss:.3g}  reward {p.reward:.4g}  validation {p.best:.4g}  {p.per_s:.0f}/s"
             bar.update(task, completed=p.step, note=note)
 
-        found = train_here(shop, span, goal, chosen, out, resume=resume, progress=tell)
+        found = train_here(shop, span, goal, grid, chosen, out, resume=resume, progress=tell)
     print(f"{out}/best.json: {_worth(found.evaluation, score)} on validation, step {found.best.step}")
 
 
@@ -196,6 +206,8 @@ def evaluate(
     reward: RewardOption = "dampened",
     penalty: PenaltyOption = 0.0,
     memory: MemoryOption = None,
+    gammas: GammasOption = None,
+    skews: SkewsOption = None,
     hyper: HyperOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FOLDER", help="Keeps the trainings here, to go on with.")
@@ -206,13 +218,14 @@ def evaluate(
     from asmm_daemon.commands import needs
 
     needs.learning("evaluate", "optuna", *(["torch", "tensorboard"] if agents != "none" else []))
-    from asmm_daemon.commands.workshop import evaluate_here, goal_of, open_workshop, plan_of
+    from asmm_daemon.commands.workshop import evaluate_here, goal_of, grid_of, open_workshop, plan_of
 
     goal = goal_of(reward, penalty, memory, score)
     plan = plan_of(budget, seeds, seed, agents, goal, hyper or [])
     shop = open_workshop(
         data, path, overrides, symbol, start, end, latency=latency, fees=fees, seed=seed, hours=hours
     )
+    plan = replace(plan, **grid_of(shop.setup, gammas, skews))
     with progress_bar() as bar:
         task = bar.add_task("evaluating", total=None, note="")
         found = evaluate_here(

@@ -143,6 +143,27 @@ def goal_of(reward: RewardKind, penalty: float, memory: str | None, score: Score
     return Goal(reward, penalty, strategies.seconds("--memory", memory), score)
 
 
+def grid_of(setup: Setup, gammas: str | None, skews: str | None) -> dict[str, tuple[float, ...]]:
+    """The agent's choices, where given. Raises ConfigError for one that the daemon would refuse."""
+    quote = setup.spec.quote
+    ranges = {
+        "gammas": (gammas, quote.gamma_min, quote.gamma_max),
+        "skews": (skews, -quote.skew_max, quote.skew_max),
+    }
+    grid: dict[str, tuple[float, ...]] = {}
+    for name, (text, least, most) in ranges.items():
+        if text is None:
+            continue
+        try:
+            values = tuple(float(item) for item in text.split(","))
+        except ValueError:
+            raise ConfigError(f"--{name} {text}: expected numbers with commas between") from None
+        if not all(least <= value <= most for value in values):
+            raise ConfigError(f"--{name} {text}: the configuration allows {least:g} to {most:g}")
+        grid[name] = values
+    return grid
+
+
 def changed(given: Sequence[str]) -> dict[str, Any]:
     """`NAME=VALUE` items as hyper-parameters. Raises ConfigError."""
     from asmm_daemon.learn.hyper import Hyper
@@ -173,6 +194,7 @@ def train_here(
     shop: Shop,
     span: Stretches,
     goal: Goal,
+    grid: dict[str, tuple[float, ...]],
     hyper: "Hyper",
     out: Path,
     *,
@@ -183,6 +205,7 @@ def train_here(
     from asmm_daemon.learn.on_tape import train_on_tape
 
     lessons = prepare(shop.setup, shop.tape.info, shop.tape.rows, span.train, span.validation)
+    lessons = replace(lessons, **grid)
     seen = {"file": shop.tape.info.symbol, "sha256": "", **_moments(span.train)}
     return train_on_tape(lessons, goal, hyper, out, data=(seen,), progress=progress, resume=resume)
 

@@ -19,6 +19,7 @@ from asmm_daemon.core.policy import FixedPolicy, Policy
 from asmm_daemon.errors import ConfigError
 from asmm_daemon.events import Rows
 from asmm_daemon.learn.lessons import Goal, Lessons, Span, prepare
+from asmm_daemon.learn.tape_env import GAMMAS, SKEWS
 from asmm_daemon.learn.tuning import FLOOR, Tuned, tune, with_parameters
 from asmm_daemon.tape.columns import TapeInfo
 from asmm_daemon.units import NS_PER_S
@@ -52,6 +53,8 @@ class Plan:
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
     agents: tuple[Agent, ...] = ("alpha_as", "alpha_as_rnn")
     goal: Goal = field(default_factory=Goal)
+    gammas: tuple[float, ...] = GAMMAS
+    skews: tuple[float, ...] = SKEWS
     n_envs: int = 32
     episode_s: float = 3600.0
     hyper: Mapping[str, Any] = field(default_factory=dict)
@@ -146,7 +149,8 @@ def evaluate(
         )
         found.chosen.append(tuned.parameters)
         found.add(TUNED, lessons.backtest(replace(tuned.setup, name=TUNED), fold.test))
-        ground = replace(lessons, setup=base_of(as_setup, tuned, plan.borrowed))
+        base = base_of(as_setup, tuned, plan.borrowed)
+        ground = replace(lessons, setup=base, gammas=plan.gammas, skews=plan.skews)
         for agent in plan.agents:
             for seed in plan.seeds:
                 told(f"fold {number}: training {agent}, seed {seed}")

@@ -76,6 +76,8 @@ def test_agents_are_judged_beside_the_baselines():
         (["train", *MARKET, "--out", "x", "--validate", "10m", "--hyper", "magic=1"], "no 'magic'"),
         (["evaluate", *MARKET, "--agents", "bot"], "--agents bot"),
         (["evaluate", *MARKET, "--memory", "30s"], "--memory 30s"),
+        (["train", *MARKET, "--out", "x", "--validate", "10m", "--gammas", "0.1,x"], "--gammas 0.1,x"),
+        (["train", *MARKET, "--out", "x", "--validate", "10m", "--skews", "0,9"], "allows -2 to 2"),
         (["evaluate", *MARKET, "--agents", "none"], "hold no fold"),
     ],
 )
