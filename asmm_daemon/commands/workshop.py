@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ from asmm_daemon.learn.evaluation import (
 )
 from asmm_daemon.learn.lessons import Span, prepare
 from asmm_daemon.learn.tape_env import Reward
+from asmm_daemon.learn.tuning import Judge, in_turn
 from asmm_daemon.tape.columns import Tape, concat
 from asmm_daemon.units import NS_PER_S
 
@@ -97,6 +99,19 @@ def open_workshop(
     first = parts[0].begin_ns
     last = int(tape.rows["local_ns"][-1])
     return Shop(tape, timeline(tape.rows), next(iter(made.values())), first, last)
+
+
+@contextmanager
+def judge_of(shop: Shop, ray: str | None) -> Iterator[Judge]:
+    """Who runs a study's backtests: this process, or a Ray cluster at an address."""
+    if ray is None:
+        yield in_turn(shop.backtest)
+        return
+    from asmm_daemon.learn.cluster import Cluster, Stretch
+
+    stretch = Stretch(shop.tape.info, shop.tape.rows, shop.begin_ns, shop.end_ns)
+    with Cluster(ray) as cluster:
+        yield lambda setups: cluster.judge(stretch, setups)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from asmm_daemon.errors import ConfigError
 from asmm_daemon.events import Rows
 from asmm_daemon.learn.lessons import Lessons, Span, prepare
 from asmm_daemon.learn.tape_env import Reward
-from asmm_daemon.learn.tuning import FLOOR, Score, tune
+from asmm_daemon.learn.tuning import FLOOR, Score, in_turn, tune
 from asmm_daemon.tape.columns import TapeInfo
 from asmm_daemon.units import NS_PER_S
 
@@ -128,7 +128,7 @@ def evaluate(
         told(f"fold {number}: tuning")
         tuned = tune(
             as_setup,
-            lambda candidate: [lessons.backtest(candidate, fold.train)],  # noqa: B023 (called at once)
+            in_turn(lambda candidate: [lessons.backtest(candidate, fold.train)]),  # noqa: B023 (called at once)
             trials=plan.budget,
             score=plan.score,
         )
