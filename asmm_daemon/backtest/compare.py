@@ -27,7 +27,7 @@ FURTHER = (
     Label("win_rate", "Win rate", "share"),
     Label("limit_share", "Time at limits", "share"),
 )
-_BETTER = {"sharpe_step": 1, "sortino_step": 1, "drawdown_max": -1, "pnl_to_map": 1, "pnl_net": 1}
+BETTER = {"sharpe_step": 1, "sortino_step": 1, "drawdown_max": -1, "pnl_to_map": 1, "pnl_net": 1}
 """Which way is better, where there is one; the best of a row is set in bold."""
 MARKOUT_S = 60.0
 
@@ -87,7 +87,7 @@ class Comparison:
 
 
 def _cells(values: Sequence[float], label: Label) -> list[Text]:
-    way = _BETTER.get(label.field, 0)
+    way = BETTER.get(label.field, 0)
     known = [way * value for value in values if isfinite(value)]
     best = max(known) if way and len(known) > 1 and max(known) > min(known) else None
     return [Text(written(v, label.kind), style="bold" if way * v == best else "") for v in values]
@@ -108,7 +108,7 @@ def compare(results_by_name: Mapping[str, Sequence[Result]], period_s: int = HOU
             raise AsmmError(
                 f"{first} and {name} did not run over the same periods ({base.size} and {other.size})"
             )
-    best = _best(np.stack([row["pnl_net"] for row in rows.values()]))
+    best = best_in_periods(np.stack([row["pnl_net"] for row in rows.values()]))
     columns = tuple(
         Column(name, measure(*results), int(count))
         for (name, results), count in zip(results_by_name.items(), best, strict=True)
@@ -116,7 +116,7 @@ def compare(results_by_name: Mapping[str, Sequence[Result]], period_s: int = HOU
     return Comparison(columns, base.size, period_s)
 
 
-def _best(pnl: NDArray[Any]) -> NDArray[np.int64]:
+def best_in_periods(pnl: NDArray[Any]) -> NDArray[np.int64]:
     """In how many columns of pnl (s, p) each row alone holds the largest value: (s,)."""
     largest = pnl == pnl.max(axis=0, initial=-np.inf)
     return np.asarray((largest & (largest.sum(axis=0) == 1)).sum(axis=1), np.int64)

@@ -3,35 +3,23 @@
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import orjson
-from rich.console import Console
 
 from asmm_daemon import config
-from asmm_daemon.backtest.bootstrap import paired, scope
-from asmm_daemon.backtest.compare import Comparison, compare
 from asmm_daemon.backtest.days import days
 from asmm_daemon.backtest.fast.engine import run_fast
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup
 from asmm_daemon.backtest.timeline import Timeline, timeline
 from asmm_daemon.commands import strategies
+from asmm_daemon.commands.outcome import Outcome
 from asmm_daemon.errors import ConfigError
-from asmm_daemon.learn.evaluation import (
-    KINDS,
-    QUIET,
-    TUNED,
-    Agent,
-    Evaluation,
-    Plan,
-    below_floor,
-    evaluate,
-    folds,
-)
+from asmm_daemon.learn.evaluation import KINDS, Agent, Plan, evaluate, folds
 from asmm_daemon.learn.lessons import Span, prepare
 from asmm_daemon.learn.tape_env import Reward
 from asmm_daemon.learn.tuning import Judge, in_turn
@@ -43,8 +31,6 @@ if TYPE_CHECKING:
     from asmm_daemon.learn.hyper import Hyper
     from asmm_daemon.learn.train import TrainResult
 
-BOOTSTRAP_SEED = 1
-LABEL_WIDTH = 60
 LEAD_S = 3600.0
 """Market before the stretch, for the estimators."""
 
@@ -231,45 +217,13 @@ def plan_of(
     return Plan(budget, numbers, tuple(chosen), score, reward=reward, penalty=penalty)
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An evaluation in words."""
-
-    comparison: Comparison
-    evaluation: Evaluation
-    floor: tuple[str, ...]
-    """Strategies that kept less than the participation floor."""
-    verdicts: tuple[str, ...] = field(default=())
-
-    def lines(self) -> Iterator[str]:
-        """The table, then a line per strategy against the tuned baseline."""
-        console = Console(width=LABEL_WIDTH + sum(len(c.name) + 6 for c in self.comparison.columns))
-        with console.capture() as text:
-            console.print(self.comparison.table())
-        yield text.get().rstrip()
-        for number, parameters in enumerate(self.evaluation.chosen, 1):
-            yield f"fold {number}, {TUNED}: " + ", ".join(f"{k} {v:.4g}" for k, v in parameters.items())
-        for name in self.floor:
-            yield f"{name}: below the participation floor, its result does not count"
-        yield from self.verdicts
-
-    def as_json(self) -> Iterator[str]:
-        """The same for programs."""
-        told = self.comparison.as_dict() | {
-            "tuned": self.evaluation.chosen,
-            "below_floor": list(self.floor),
-            "verdicts": list(self.verdicts),
-        }
-        yield orjson.dumps(told, option=orjson.OPT_INDENT_2).decode()
-
-
 def evaluate_here(
     shop: Shop,
     plan: Plan,
     lengths: tuple[str, str, str, str],
     out: Path | None,
     progress: Callable[[str], None],
-) -> Told:
+) -> Outcome:
     """Walks forward over the whole recording."""
     names = ("--train", "--validate", "--test", "--purge")
     train_s, validation_s, test_s, purge_s = (
@@ -289,27 +243,4 @@ def evaluate_here(
         found = evaluate(
             shop.setup, shop.tape.info, shop.tape.rows, rounds, plan, out or Path(scratch), progress=progress
         )
-    floor = tuple(name for name, results in found.results.items() if name != QUIET and below_floor(results))
-    comparison = compare(found.results)
-    observed = comparison.columns[0].statistics.days
-    return Told(comparison, found, floor, tuple(_verdicts(found, floor, observed)))
-
-
-def _verdicts(found: Evaluation, floor: Sequence[str], days: float) -> Iterator[str]:
-    """Each strategy against the tuned baseline: paired hours, and what the word may be."""
-    base = found.results[TUNED]
-    for name, results in found.results.items():
-        if name in (TUNED, QUIET):
-            continue
-        told = paired(results, base, seed=BOOTSTRAP_SEED)
-        net = sum(result.pnl for result in results)
-        word = "shows no difference from"
-        if name in floor:
-            word = "cannot be compared with"
-        elif told.p <= 1 - told.level:
-            better = "beats" if net > 0 else "loses less than"
-            word = better if told.per_hour > 0 else "is worse than"
-        yield (
-            f"{name} {word} {TUNED}: {told.per_hour:+.4g} an hour, {told.level:.0%} interval "
-            f"[{told.low:+.4g}, {told.high:+.4g}], p {told.p:.3f}, {told.blocks} hours, {scope(days)}"
-        )
+    return Outcome.of(found)
