@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from asmm_daemon.core.book import Book, clear_to, match_level, new_book
 from asmm_daemon.core.fills import CANCEL, COMMAND, FULL, PLACE, POST_ONLY, run
+from asmm_daemon.core.resting import AHEAD, BEHIND
 from asmm_daemon.events import BBO, CLEAR, DEPTH, GAP, TRADE, Rows
 from asmm_daemon.kernels import flat_kernel
 
@@ -163,15 +164,19 @@ drive = _loop()
 
 
 def reference(
-    events: NDArray[Any], low: int, high: int, power: float = POWER
+    events: NDArray[Any], low: int, high: int, power: float = POWER, latency_ns: int = 0
 ) -> ROIVectorMarketDepthBacktest:
-    """The reference over the events, in ticks and lots, without latency."""
+    """The reference over the events, in ticks and lots; the latency holds there and back."""
+    asset = BacktestAsset().data(events)
+    if power == BEHIND:
+        asset = asset.risk_adverse_queue_model()
+    elif power == AHEAD:
+        asset = asset.power_prob_queue_model3(0.0)
+    else:
+        asset = asset.power_prob_queue_model(power)
     asset = (
-        BacktestAsset()
-        .data(events)
-        .linear_asset(1.0)
-        .constant_order_latency(0, 0)
-        .power_prob_queue_model(power)
+        asset.linear_asset(1.0)
+        .constant_order_latency(latency_ns, latency_ns)
         .no_partial_fill_exchange()
         .trading_value_fee_model(0.0, 0.0)
         .tick_size(1.0)
@@ -205,11 +210,11 @@ def price_range(rows: Rows) -> tuple[int, int]:
 
 
 def theirs_of(
-    rows: Rows, commands: NDArray[Any], power: float = POWER
+    rows: Rows, commands: NDArray[Any], power: float = POWER, latency_ns: int = 0
 ) -> list[tuple[int, int, int, int, bool]]:
     """(order, venue time, price, quantity, maker) of each fill of hftbacktest, sorted."""
     events = to_events(rows)  # hftbacktest reads them in place: they must outlive it
-    hbt = reference(events, *price_range(rows), power)
+    hbt = reference(events, *price_range(rows), power, latency_ns)
     drive(hbt, commands)
     fills = fills_of(hbt)
     hbt.close()

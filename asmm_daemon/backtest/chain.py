@@ -58,7 +58,7 @@ def _chained(results: Sequence[Result]) -> tuple[NDArray[Any], NDArray[Any]]:
     steps = np.concatenate([result.steps for result in results])
     fills = np.concatenate([result.fills for result in results])
     at = filled = orders = 0
-    net = fees = volume = 0.0
+    net = fees = funding = volume = 0.0
     for result in results:
         part = steps[at : at + result.steps.size]
         made = fills[filled : filled + result.fills.size]
@@ -67,10 +67,13 @@ def _chained(results: Sequence[Result]) -> tuple[NDArray[Any], NDArray[Any]]:
         orders = int(made["order"].max()) + 1 if made.size else orders
         if part.size:
             part["equity"] = known_equity(part) + net
-            part["realised"] += net + fees
+            part["realised"] += net + fees - funding
             part["fees"] += fees
+            part["funding"] += funding
             part["volume"] += volume
-            net, fees, volume = (float(part[name][-1]) for name in ("equity", "fees", "volume"))
+            net, fees, funding, volume = (
+                float(part[name][-1]) for name in ("equity", "fees", "funding", "volume")
+            )
     return steps, fills
 
 

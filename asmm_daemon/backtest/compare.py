@@ -14,7 +14,7 @@ from asmm_daemon.backtest.bootstrap import scope
 from asmm_daemon.backtest.chain import merge
 from asmm_daemon.backtest.labels import INDICATORS, Label, written
 from asmm_daemon.backtest.periods import HOUR_S, periods
-from asmm_daemon.backtest.result import Result
+from asmm_daemon.backtest.result import HORIZONS_S, Result
 from asmm_daemon.backtest.statistics import Statistics, measure
 from asmm_daemon.errors import AsmmError
 
@@ -23,13 +23,18 @@ FURTHER = (
     Label("quoted_both_share", "Quoted both sides", "share"),
     Label("pnl_net", "PnL net", "money"),
     Label("fees", "Fees paid", "money"),
+    Label("funding", "Funding received", "money"),
+    Label("sharpe_daily", "Sharpe daily", "ratio"),
+    Label("sortino_daily", "Sortino daily", "ratio"),
+    Label("sharpe_annual", "Sharpe annualised", "ratio"),
+    Label("sortino_annual", "Sortino annualised", "ratio"),
+    Label("turnover_per_day", "Turnover per day", "number"),
     Label("spread_captured_bps", "Spread captured", "bps"),
     Label("win_rate", "Win rate", "share"),
     Label("limit_share", "Time at limits", "share"),
 )
-_BETTER = {"sharpe_step": 1, "sortino_step": 1, "drawdown_max": -1, "pnl_to_map": 1, "pnl_net": 1}
+BETTER = {"sharpe_step": 1, "sortino_step": 1, "drawdown_max": -1, "pnl_to_map": 1, "pnl_net": 1}
 """Which way is better, where there is one; the best of a row is set in bold."""
-MARKOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +82,9 @@ class Comparison:
         for label in (*INDICATORS, *FURTHER):
             values = [float(getattr(column.statistics, label.field)) for column in self.columns]
             table.add_row(label.words, *_cells(values, label))
-        marks = [column.statistics.markout_bps(MARKOUT_S) for column in self.columns]
-        table.add_row(f"Mark-out {MARKOUT_S:.0f} s", *(written(mark, "bps") for mark in marks))
+        for horizon_s in HORIZONS_S:
+            marks = [column.statistics.markout_bps(horizon_s) for column in self.columns]
+            table.add_row(f"Mark-out {horizon_s:.0f} s", *(written(mark, "bps") for mark in marks))
         unit = "hours" if self.period_s == HOUR_S else f"periods of {self.period_s} s"
         table.add_row(
             f"Best of {self.periods} {unit}", *_cells([c.best for c in self.columns], Label("", "", "count"))
@@ -87,7 +93,7 @@ class Comparison:
 
 
 def _cells(values: Sequence[float], label: Label) -> list[Text]:
-    way = _BETTER.get(label.field, 0)
+    way = BETTER.get(label.field, 0)
     known = [way * value for value in values if isfinite(value)]
     best = max(known) if way and len(known) > 1 and max(known) > min(known) else None
     return [Text(written(v, label.kind), style="bold" if way * v == best else "") for v in values]
@@ -108,7 +114,7 @@ def compare(results_by_name: Mapping[str, Sequence[Result]], period_s: int = HOU
             raise AsmmError(
                 f"{first} and {name} did not run over the same periods ({base.size} and {other.size})"
             )
-    best = _best(np.stack([row["pnl_net"] for row in rows.values()]))
+    best = best_in_periods(np.stack([row["pnl_net"] for row in rows.values()]))
     columns = tuple(
         Column(name, measure(*results), int(count))
         for (name, results), count in zip(results_by_name.items(), best, strict=True)
@@ -116,7 +122,7 @@ def compare(results_by_name: Mapping[str, Sequence[Result]], period_s: int = HOU
     return Comparison(columns, base.size, period_s)
 
 
-def _best(pnl: NDArray[Any]) -> NDArray[np.int64]:
+def best_in_periods(pnl: NDArray[Any]) -> NDArray[np.int64]:
     """In how many columns of pnl (s, p) each row alone holds the largest value: (s,)."""
     largest = pnl == pnl.max(axis=0, initial=-np.inf)
     return np.asarray((largest & (largest.sum(axis=0) == 1)).sum(axis=1), np.int64)

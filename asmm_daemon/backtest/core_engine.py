@@ -26,6 +26,7 @@ from asmm_daemon.backtest.venue import (
     CANCELLED,
     CREATE_CROSSED,
     EXECUTED,
+    FUNDED,
     NOT_ATTEMPTED,
     PLACE,
     PROVE,
@@ -57,6 +58,7 @@ from asmm_daemon.events import (
     CycleTick,
     Event,
     FillEvent,
+    FundingEvent,
     MarketData,
     OrderStatus,
     OrderUpdate,
@@ -199,8 +201,20 @@ class CoreRun:
             self._feed(Proof(t_ns, 0, Channel.BOOK))
         elif kind == RECONCILED:
             self._feed(self._snapshot(t_ns))
+        elif kind == FUNDED:
+            self._on_funding(reply)
         else:
             self._on_order(kind, self._cids[int(reply["order"])], reply, t_ns)
+
+    def _on_funding(self, reply: np.void) -> None:
+        """What the position that the venue had pays, at the venue's mark."""
+        instrument, twice = self.setup.spec.instrument, int(reply["twice_mid"])
+        if instrument.is_spot or not self._held:
+            return
+        ticks = twice / 2 if twice else float(self.engine.market(0).market[0]["mid"])
+        rate = Decimal(int(reply["price"])).scaleb(-8)
+        amount = -self._held * Decimal(ticks) * instrument.tick * rate
+        self._feed(FundingEvent(self.now, 0, amount, instrument.quote, str(reply["venue_ns"])))
 
     def _on_order(self, kind: int, cid: str, reply: np.void, t_ns: int) -> None:
         price, qty = int(reply["price"]), int(reply["qty"])

@@ -28,9 +28,10 @@ INDICATORS = (
 """The four of the paper, in its order."""
 
 RESULT = (
-    Label("pnl_net", "PnL net", "money", "marked at the mid, after fees"),
-    Label("pnl_gross", "PnL before fees", "money"),
+    Label("pnl_net", "PnL net", "money", "marked at the mid, after fees and funding"),
+    Label("pnl_gross", "PnL gross", "money", "before fees and funding"),
     Label("fees", "Fees paid", "money", "negative: rebates"),
+    Label("funding", "Funding", "money", "received by positions in perpetuals; negative: paid"),
     Label("return_on_capital", "Return on capital", "share"),
     Label("drawdown_max_ratio", "Maximum drawdown, relative", "share", "of capital + peak"),
     Label("sharpe_daily", "Sharpe daily", "ratio", "of changes per UTC day; needs two days"),

@@ -57,7 +57,7 @@ def _columns(run: Result) -> dict[str, Floats]:
     equity, mid = known_equity(steps), steps["mid"]
     columns: dict[str, Floats] = {
         "net": equity,
-        "gross": equity + steps["fees"],
+        "gross": equity + steps["fees"] - steps["funding"],
         "drawdown": -drawdowns(equity),
         "inventory": steps["inventory"],
         "mid": mid,

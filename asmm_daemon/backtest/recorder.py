@@ -107,6 +107,7 @@ class Recorder:
         row["equity"] = float(view.pnl_net - held)
         row["realised"] = float(view.pnl_realised)
         row["fees"] = float(sum(view.fees.values(), Decimal(0)))
+        row["funding"] = float(view.funding)
         row["volume"] = float(view.volume_quote)
         row["bid"], row["ask"] = bid * self.tick if bid else nan, ask * self.tick if ask else nan
         row["half_spread"] = view.half_spread if self.engine.quoting(0) else nan

@@ -1,7 +1,8 @@
 """What a backtest hands to statistics, report and evaluation: one record a quote cycle, one a fill.
 
 Prices and money are in quote currency, quantities in base currency, times in nanoseconds of the tape's
-receive clock. Everything is counted from zero at the start of the run.
+receive clock. Everything is counted from zero at the start of the run, which is flat: funding at the
+midnight between two days' runs finds no position.
 """
 
 from dataclasses import dataclass, field
@@ -21,9 +22,13 @@ STEP = np.dtype(
         ("mid", np.float64),  # the last valid mid; NaN before the first
         ("inventory", np.float64),
         ("target", np.float64),  # what equity is measured against holding: spot's inventory target, else 0
-        ("equity", np.float64),  # cash + inventory × mid − fees, less what holding the target earned
-        ("realised", np.float64),  # at average cost, before fees
+        (
+            "equity",
+            np.float64,
+        ),  # cash + inventory × mid − fees + funding − what holding the target earned
+        ("realised", np.float64),  # at average cost, before fees and funding
         ("fees", np.float64),  # paid so far; rebates make it negative
+        ("funding", np.float64),  # received so far; negative: paid
         ("volume", np.float64),  # quote currency traded so far
         ("bid", np.float64),  # our best resting bid, NaN when none rests
         ("ask", np.float64),

@@ -41,8 +41,9 @@ class Statistics:
     sortino_annual: float
     days_counted: int  # UTC days that the daily ratios rest on: see periods.day_changes
     pnl_net: float
-    pnl_gross: float  # before fees
+    pnl_gross: float  # before fees and funding
     fees: float  # paid; a rebate is negative
+    funding: float  # received by positions in perpetuals; negative: paid
     return_on_capital: float  # net PnL / capital
     volume: float  # quote currency traded
     fills: int
@@ -80,7 +81,9 @@ def measure(*results: Result) -> Statistics:
     equity = known_equity(steps)
     per_step, per_day = changes(equity), day_changes(run)
     days = steps.size * run.cycle_s / DAY_S
-    net, fees, volume = (float(v[-1]) if v.size else 0.0 for v in (equity, steps["fees"], steps["volume"]))
+    net, fees, funding, volume = (
+        float(v[-1]) if v.size else 0.0 for v in (equity, *(steps[n] for n in ("fees", "funding", "volume")))
+    )
     held = np.abs(steps["inventory"] - steps["target"])
     mean_held = float(held.mean()) if held.size else NAN
     gains = np.concatenate([closing_gains(result.fills) for result in results])
@@ -100,8 +103,9 @@ def measure(*results: Result) -> Statistics:
         sortino_annual=annualised(sortino(per_day)),
         days_counted=per_day.size,
         pnl_net=net,
-        pnl_gross=net + fees,
+        pnl_gross=net + fees - funding,
         fees=fees,
+        funding=funding,
         return_on_capital=_ratio(net, run.capital),
         volume=volume,
         fills=fills.size,

@@ -2,7 +2,8 @@
 
 Both engines use these kernels, around the fill kernel that the embedded exchange uses too. Nothing is
 lost on the way and nothing overtakes: requests and replies are queues. An amendment that would cross
-cancels its order, as on Binance USD-M; a gap in the recording cancels all.
+cancels its order, as on Binance USD-M; a gap in the recording cancels all. A FUNDING row of the tape is
+told like an execution: by then the daemon knows of every one before it, so it holds what the venue had.
 """
 
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from asmm_daemon.core.fills import new_matching
 from asmm_daemon.core.matching import on_row, set_quiet_level
 from asmm_daemon.core.resting import KNOWN, PARTIAL, Matching, find, remove
 from asmm_daemon.errors import TapeError
-from asmm_daemon.events import GAP
+from asmm_daemon.events import FUNDING, GAP, MARK
 from asmm_daemon.kernels import flat_kernel, hot_kernel, inner_kernel
 
 PLACE, AMEND, CANCEL, REPLACE, CANCEL_ALL, PROVE, RECONCILE = 0, 1, 2, 3, 4, 5, 6
@@ -25,7 +26,8 @@ PLACE, AMEND, CANCEL, REPLACE, CANCEL_ALL, PROVE, RECONCILE = 0, 1, 2, 3, 4, 5, 
 
 ACCEPTED, AMENDED, CANCELLED, EXECUTED, PROVEN, RECONCILED = 0, 1, 2, 3, 4, 5
 CREATE_CROSSED, AMEND_CROSSED, AMEND_MISSED, CANCEL_MISSED, NOT_ATTEMPTED = 6, 7, 8, 9, 10
-"""Replies: what became of a request, an execution, or an order that the venue ended."""
+FUNDED = 11
+"""Replies: what became of a request, an execution, an order that the venue ended, a funding time."""
 
 REQUEST = np.dtype(
     [
@@ -45,11 +47,11 @@ REPLY = np.dtype(
         ("kind", np.int64),
         ("order", np.int64),
         ("side", np.int64),
-        ("price", np.int64),
+        ("price", np.int64),  # ticks; FUNDED: the rate times 1e8
         ("qty", np.int64),  # EXECUTED: lots of this execution; AMENDED: lots of the whole order
         ("trade", np.int64),  # EXECUTED: the tape's trade that caused it, -1: none
         ("left", np.int64),  # EXECUTED: lots that still rest; 0 tells the order's end as well
-        ("twice_mid", np.int64),  # EXECUTED: best bid + best ask in ticks, 0 while one is missing
+        ("twice_mid", np.int64),  # best bid + best ask in ticks, 0: one is missing; FUNDED: twice the mark
         ("venue_ns", np.int64),
     ],
     align=True,
@@ -68,6 +70,8 @@ VENUE = np.dtype(
         ("obeyed", np.int64),
         ("replies", np.int64),  # replies sent so far
         ("read", np.int64),
+        ("mark", np.int64),  # ticks, of the latest MARK row; 0: the tape has none
+        ("funded_ns", np.int64),  # the latest funding time
     ],
     align=True,
 )
@@ -140,6 +144,24 @@ def _tell_fills(v: Venue) -> None:
         if head.bid != NO_BID and head.ask != NO_ASK:
             told.twice_mid = head.bid + head.ask
     state.fills = 0
+
+
+@inner_kernel
+def _on_mark(v: Venue, row: Any) -> None:
+    """A mark price is kept; a funding time is told once, with the mark, or the mid where none is known."""
+    s = v.state[0]
+    if row.kind == MARK:
+        s.mark = row.price
+    elif row.exch_ns > s.funded_ns:
+        s.funded_ns = row.exch_ns
+        _tell_fills(v)
+        _reply(v, FUNDED, -1, 0, row.price, 0, -1)
+        head = v.matching.book.head[0]
+        told = v.replies[(s.replies - 1) % QUEUE]
+        if s.mark > 0:
+            told.twice_mid = 2 * s.mark
+        elif head.bid != NO_BID and head.ask != NO_ASK:
+            told.twice_mid = head.bid + head.ask
 
 
 @inner_kernel
@@ -240,6 +262,8 @@ def go_on(v: Venue, tape: Timeline, until_ns: int) -> bool:
                     if rows[i].kind == GAP:
                         _cancel_all(v)
                     on_row(v.matching, rows[i])
+                    if rows[i].kind >= FUNDING:
+                        _on_mark(v, rows[i])
             s.row = end
             s.message += 1
             if v.matching.state[0].fills > 0:

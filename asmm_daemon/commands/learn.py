@@ -76,27 +76,39 @@ def tune(
     sampler: Annotated[
         Literal["tpe", "genetic", "random"], typer.Option("--sampler", help="genetic: NSGA-II.")
     ] = "tpe",
+    batch: Annotated[
+        int, typer.Option("--batch", min=1, help="Trials chosen at a time; with --ray they run side by side.")
+    ] = 8,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray", metavar="ADDRESS", help="Backtests on a Ray cluster: local, auto, ray://HOST:PORT."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Finds γ, skew, τ, half-spread multiplier and minimum by backtests on training data."""
     from asmm_daemon.commands import needs
 
     needs.learning("tune", "optuna")
-    from asmm_daemon.commands.workshop import open_workshop
+    if ray is not None:
+        needs.optional("--ray", "ray", "ray")
+    from asmm_daemon.commands.workshop import judge_of, open_workshop
     from asmm_daemon.learn.tuning import tune as search
 
     shop = open_workshop(
         data, path, overrides, symbol, start, end, latency=latency, fees=fees, seed=seed, hours=hours
     )
-    with progress_bar() as bar:
+    with judge_of(shop, ray) as judge, progress_bar() as bar:
         task = bar.add_task("tuning", total=trials, note="")
         found = search(
             shop.setup,
-            shop.backtest,
+            judge,
             trials=trials,
             seed=seed,
             score=score,
             sampler=sampler,
+            batch=batch,
             progress=lambda n, best: bar.update(task, completed=n, note=f"best {score} {best:.6g}"),
         )
     if as_json:
@@ -225,7 +237,7 @@ def evaluate(
     shop = open_workshop(
         data, path, overrides, symbol, start, end, latency=latency, fees=fees, seed=seed, hours=hours
     )
-    plan = replace(plan, **grid_of(shop.setup, gammas, skews))
+    plan = replace(plan, grid=grid_of(shop.setup, gammas, skews))
     with progress_bar() as bar:
         task = bar.add_task("evaluating", total=None, note="")
         found = evaluate_here(

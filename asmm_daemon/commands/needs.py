@@ -13,3 +13,9 @@ def learning(command: str, *packages: str) -> None:
             f"asmm {command} needs {', '.join(missing)}: `scripts/asmm {command}` installs what it needs, "
             "or pip install -r requirements-learn.lock"
         )
+
+
+def optional(option: str, package: str, extra: str) -> None:
+    """Raises ConfigError when the package of an optional extra is not installed."""
+    if find_spec(package) is None:
+        raise ConfigError(f"{option} needs {package}: pip install 'asmm-daemon[{extra}]'")

@@ -16,6 +16,7 @@ from asmm_daemon.errors import ConfigError
 from asmm_daemon.exchange.feeds.markets import FEES
 from asmm_daemon.exchange.feeds.synthetic import SyntheticSource
 from asmm_daemon.learn.model_file import load_policy
+from asmm_daemon.tape.booked import Booked
 from asmm_daemon.tape.columns import Source, TapeInfo
 from asmm_daemon.tape.load import open_source
 from asmm_daemon.units import NS_PER_S, Product
@@ -31,14 +32,14 @@ _BPS = Decimal("0.0001")
 def open_data(name: str, symbol: str | None, settings: Config, *, seed: int, hours: float) -> Source:
     """A recording, a folder of them, or `synthetic` / `synthetic:SYMBOL`.
 
-    Raises TapeError or ConfigError.
+    Raises TapeError or ConfigError; a recording of trades alone is refused when it is read.
     """
     kind, _, rest = name.partition(":")
     if kind == "synthetic":
         end_ns = SYNTHETIC_START_NS + round(hours * 3600) * NS_PER_S
         chosen = symbol or rest or settings.market[0].symbol
         return SyntheticSource(chosen, settings.venue.name, SYNTHETIC_START_NS, seed, end_ns)
-    return open_source(Path(name), symbol)
+    return Booked(open_source(Path(name), symbol))
 
 
 def moment(name: str, text: str | None) -> int | None:

@@ -2,39 +2,27 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import orjson
-from rich.console import Console
 
 from asmm_daemon import config
-from asmm_daemon.backtest.bootstrap import paired, scope
-from asmm_daemon.backtest.compare import Comparison, compare
 from asmm_daemon.backtest.days import days
 from asmm_daemon.backtest.fast.engine import run_fast
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup
 from asmm_daemon.backtest.timeline import Timeline, timeline
 from asmm_daemon.commands import strategies
+from asmm_daemon.commands.outcome import Outcome
 from asmm_daemon.errors import ConfigError
-from asmm_daemon.learn.evaluation import (
-    EVALUATIONS,
-    KINDS,
-    QUIET,
-    TUNED,
-    Agent,
-    Evaluation,
-    Plan,
-    below_floor,
-    evaluate,
-    folds,
-)
+from asmm_daemon.learn.evaluation import EVALUATIONS, KINDS, Agent, Plan, evaluate, folds
 from asmm_daemon.learn.lessons import Goal, Span, prepare
-from asmm_daemon.learn.tape_env import RewardKind
-from asmm_daemon.learn.tuning import Score
+from asmm_daemon.learn.tape_env import Grid, RewardKind
+from asmm_daemon.learn.tuning import Judge, Score, in_turn
 from asmm_daemon.tape.columns import Tape, concat
 from asmm_daemon.units import NS_PER_S
 
@@ -43,8 +31,6 @@ if TYPE_CHECKING:
     from asmm_daemon.learn.hyper import Hyper
     from asmm_daemon.learn.train import TrainResult
 
-BOOTSTRAP_SEED = 1
-LABEL_WIDTH = 60
 LEAD_S = 3600.0
 """Market before the stretch, for the estimators."""
 
@@ -101,6 +87,19 @@ def open_workshop(
     return Shop(tape, timeline(tape.rows), next(iter(made.values())), first, last)
 
 
+@contextmanager
+def judge_of(shop: Shop, ray: str | None) -> Iterator[Judge]:
+    """Who runs a study's backtests: this process, or a Ray cluster at an address."""
+    if ray is None:
+        yield in_turn(shop.backtest)
+        return
+    from asmm_daemon.learn.cluster import Cluster, Stretch
+
+    stretch = Stretch(shop.tape.info, shop.tape.rows, shop.begin_ns, shop.end_ns)
+    with Cluster(ray) as cluster:
+        yield lambda setups: cluster.judge(stretch, setups)
+
+
 @dataclass(frozen=True, slots=True)
 class Stretches:
     """What is learned from, and what the best network is chosen on."""
@@ -143,14 +142,14 @@ def goal_of(reward: RewardKind, penalty: float, memory: str | None, score: Score
     return Goal(reward, penalty, strategies.seconds("--memory", memory), score)
 
 
-def grid_of(setup: Setup, gammas: str | None, skews: str | None) -> dict[str, tuple[float, ...]]:
-    """The agent's choices, where given. Raises ConfigError for one that the daemon would refuse."""
+def grid_of(setup: Setup, gammas: str | None, skews: str | None) -> Grid:
+    """The agent's choices, the usual ones where none are given. Raises ConfigError for a bad one."""
     quote = setup.spec.quote
     ranges = {
         "gammas": (gammas, quote.gamma_min, quote.gamma_max),
         "skews": (skews, -quote.skew_max, quote.skew_max),
     }
-    grid: dict[str, tuple[float, ...]] = {}
+    grid = Grid()
     for name, (text, least, most) in ranges.items():
         if text is None:
             continue
@@ -160,7 +159,7 @@ def grid_of(setup: Setup, gammas: str | None, skews: str | None) -> dict[str, tu
             raise ConfigError(f"--{name} {text}: expected numbers with commas between") from None
         if not all(least <= value <= most for value in values):
             raise ConfigError(f"--{name} {text}: the configuration allows {least:g} to {most:g}")
-        grid[name] = values
+        grid = grid._replace(**{name: values})
     return grid
 
 
@@ -194,7 +193,7 @@ def train_here(
     shop: Shop,
     span: Stretches,
     goal: Goal,
-    grid: dict[str, tuple[float, ...]],
+    grid: Grid,
     hyper: "Hyper",
     out: Path,
     *,
@@ -205,7 +204,7 @@ def train_here(
     from asmm_daemon.learn.on_tape import train_on_tape
 
     lessons = prepare(shop.setup, shop.tape.info, shop.tape.rows, span.train, span.validation)
-    lessons = replace(lessons, **grid)
+    lessons = replace(lessons, gammas=grid.gammas, skews=grid.skews)
     seen = {"file": shop.tape.info.symbol, "sha256": "", **_moments(span.train)}
     return train_on_tape(lessons, goal, hyper, out, data=(seen,), progress=progress, resume=resume)
 
@@ -229,45 +228,13 @@ def plan_of(budget: int, seeds: int, seed: int, agents: str, goal: Goal, hyper: 
     return Plan(budget, numbers, tuple(chosen), goal, hyper=changed(hyper) if chosen else {})
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An evaluation in words."""
-
-    comparison: Comparison
-    evaluation: Evaluation
-    floor: tuple[str, ...]
-    """Strategies that kept less than the participation floor."""
-    verdicts: tuple[str, ...] = field(default=())
-
-    def lines(self) -> Iterator[str]:
-        """The table, then a line per strategy against the tuned baseline."""
-        console = Console(width=LABEL_WIDTH + sum(len(c.name) + 6 for c in self.comparison.columns))
-        with console.capture() as text:
-            console.print(self.comparison.table())
-        yield text.get().rstrip()
-        for number, parameters in enumerate(self.evaluation.chosen, 1):
-            yield f"fold {number}, {TUNED}: " + ", ".join(f"{k} {v:.4g}" for k, v in parameters.items())
-        for name in self.floor:
-            yield f"{name}: below the participation floor, its result does not count"
-        yield from self.verdicts
-
-    def as_json(self) -> Iterator[str]:
-        """The same for programs."""
-        told = self.comparison.as_dict() | {
-            "tuned": self.evaluation.chosen,
-            "below_floor": list(self.floor),
-            "verdicts": list(self.verdicts),
-        }
-        yield orjson.dumps(told, option=orjson.OPT_INDENT_2).decode()
-
-
 def evaluate_here(
     shop: Shop,
     plan: Plan,
     lengths: tuple[str, str, str, str],
     out: Path | None,
     progress: Callable[[str], None],
-) -> Told:
+) -> Outcome:
     """Walks forward over the whole recording."""
     names = ("--train", "--validate", "--test", "--purge")
     train_s, validation_s, test_s, purge_s = (
@@ -287,27 +254,4 @@ def evaluate_here(
         found = evaluate(
             shop.setup, shop.tape.info, shop.tape.rows, rounds, plan, out or Path(scratch), progress=progress
         )
-    floor = tuple(name for name, results in found.results.items() if name != QUIET and below_floor(results))
-    comparison = compare(found.results)
-    observed = comparison.columns[0].statistics.days
-    return Told(comparison, found, floor, tuple(_verdicts(found, floor, observed)))
-
-
-def _verdicts(found: Evaluation, floor: Sequence[str], days: float) -> Iterator[str]:
-    """Each strategy against the tuned baseline: paired hours, and what the word may be."""
-    base = found.results[TUNED]
-    for name, results in found.results.items():
-        if name in (TUNED, QUIET):
-            continue
-        told = paired(results, base, seed=BOOTSTRAP_SEED)
-        net = sum(result.pnl for result in results)
-        word = "shows no difference from"
-        if name in floor:
-            word = "cannot be compared with"
-        elif told.p <= 1 - told.level:
-            better = "beats" if net > 0 else "loses less than"
-            word = better if told.per_hour > 0 else "is worse than"
-        yield (
-            f"{name} {word} {TUNED}: {told.per_hour:+.4g} an hour, {told.level:.0%} interval "
-            f"[{told.low:+.4g}, {told.high:+.4g}], p {told.p:.3f}, {told.blocks} hours, {scope(days)}"
-        )
+    return Outcome.of(found)

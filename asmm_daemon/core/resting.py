@@ -25,9 +25,12 @@ PARTIAL = 0
 FULL = 1
 """hftbacktest's NoPartialFillExchange: an order fills whole or not at all."""
 
+BEHIND, AHEAD = np.inf, -np.inf
+"""Extremes of `power`: every cancelled lot was behind us (hftbacktest's risk-averse model), or before us."""
+
 FILL_PARAMS = np.dtype(
     [
-        ("power", np.float64),  # n of the queue model
+        ("power", np.float64),  # n of the queue model, BEHIND or AHEAD
         ("mode", np.int64),  # PARTIAL or FULL
         ("end_on_gap", np.bool_),  # a GAP ends the simulated orders unfilled (backtest)
     ],
@@ -95,10 +98,13 @@ def advance_queue(order: Any, prev: int, new: int, power: float, mode: int) -> N
     front = order.ahead
     if change >= 0.0:
         back = prev - front
-        behind = back**power
-        share = behind / (behind + front**power)
-        if np.isinf(share):
-            share = 1.0
+        if np.isinf(power):
+            share = 1.0 if power > 0.0 else 0.0
+        else:
+            behind = back**power
+            share = behind / (behind + front**power)
+            if np.isinf(share):
+                share = 1.0
         # A level that held nothing has no share to tell: the new quantity bounds the queue below.
         rest = back - share * change
         front -= (1.0 - share) * change

@@ -219,7 +219,7 @@ def lagged(values: Floats, lags: tuple[int, ...]) -> Floats:
 def private(result: Result, times: NDArray[np.int64]) -> Floats:
     """Inventory and score (n, 2) as of `times`, from the last step at or before each; flat before all."""
     steps = result.steps
-    realised = steps["realised"] - steps["fees"]
+    realised = steps["realised"] - steps["fees"] + steps["funding"]
     unrealised = steps["equity"] - realised
     level = np.concatenate([[0.0], np.nan_to_num(realised + np.minimum(unrealised, 0.0))])
     held = np.concatenate([[0.0], np.nan_to_num(steps["inventory"] * steps["mid"])])

@@ -19,8 +19,8 @@ from asmm_daemon.core.policy import FixedPolicy, Policy
 from asmm_daemon.errors import ConfigError
 from asmm_daemon.events import Rows
 from asmm_daemon.learn.lessons import Goal, Lessons, Span, prepare
-from asmm_daemon.learn.tape_env import GAMMAS, SKEWS
-from asmm_daemon.learn.tuning import FLOOR, Tuned, tune, with_parameters
+from asmm_daemon.learn.tape_env import Grid
+from asmm_daemon.learn.tuning import FLOOR, Tuned, in_turn, tune, with_parameters
 from asmm_daemon.tape.columns import TapeInfo
 from asmm_daemon.units import NS_PER_S
 
@@ -53,8 +53,7 @@ class Plan:
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
     agents: tuple[Agent, ...] = ("alpha_as", "alpha_as_rnn")
     goal: Goal = field(default_factory=Goal)
-    gammas: tuple[float, ...] = GAMMAS
-    skews: tuple[float, ...] = SKEWS
+    grid: Grid = field(default_factory=Grid)
     n_envs: int = 32
     episode_s: float = 3600.0
     hyper: Mapping[str, Any] = field(default_factory=dict)
@@ -143,14 +142,14 @@ def evaluate(
         told(f"fold {number}: tuning")
         tuned = tune(
             as_setup,
-            lambda candidate: [lessons.backtest(candidate, fold.train)],  # noqa: B023 (called at once)
+            in_turn(lambda candidate: [lessons.backtest(candidate, fold.train)]),  # noqa: B023 (called at once)
             trials=plan.budget,
             score=plan.goal.score,
         )
         found.chosen.append(tuned.parameters)
         found.add(TUNED, lessons.backtest(replace(tuned.setup, name=TUNED), fold.test))
         base = base_of(as_setup, tuned, plan.borrowed)
-        ground = replace(lessons, setup=base, gammas=plan.gammas, skews=plan.skews)
+        ground = replace(lessons, setup=base, gammas=plan.grid.gammas, skews=plan.grid.skews)
         for agent in plan.agents:
             for seed in plan.seeds:
                 told(f"fold {number}: training {agent}, seed {seed}")

@@ -6,7 +6,7 @@ An episode is cut off after `episode_s` or at the tape's end, and over when the 
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,15 @@ GAMMAS = (0.01, 0.1, 0.2, 0.9)
 SKEWS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 _FILLS = 2048
 _NO_ACTION = np.int64(-1)
+
+
+class Grid(NamedTuple):
+    """An agent's choices; action i is (gammas[i // len(skews)], skews[i % len(skews)])."""
+
+    gammas: tuple[float, ...] = GAMMAS
+    skews: tuple[float, ...] = SKEWS
+
+
 RewardKind = Literal["dampened", "penalised"]
 
 

@@ -5,10 +5,10 @@ than the participation floor is worth less than any that keeps it: otherwise the
 that does not make.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Any, Literal
+from typing import Literal
 
 import optuna
 
@@ -23,6 +23,8 @@ FLOOR = 0.8
 SCORES = {"pnl": "pnl_net", "sharpe": "sharpe_step", "pnl_to_map": "pnl_to_map"}
 Score = Literal["pnl", "sharpe", "pnl_to_map"]
 Sampler = Literal["tpe", "genetic", "random"]
+Judge = Callable[[Sequence[Setup]], Iterable[Statistics]]
+"""The figures of each set-up over the training data, in their order."""
 FAR_BELOW = -1e9
 
 
@@ -36,13 +38,13 @@ class Tuned:
     trials: tuple[tuple[dict[str, float], float], ...]
 
 
-def sampler_of(name: Sampler, seed: int) -> optuna.samplers.BaseSampler:
-    """Optuna's sampler: `genetic` is NSGA-II."""
+def sampler_of(name: Sampler, seed: int, batch: int = 1) -> optuna.samplers.BaseSampler:
+    """Optuna's sampler: `genetic` is NSGA-II. Within a batch TPE keeps away from its other trials."""
     if name == "genetic":
         return optuna.samplers.NSGAIISampler(seed=seed, population_size=20)
     if name == "random":
         return optuna.samplers.RandomSampler(seed=seed)
-    return optuna.samplers.TPESampler(seed=seed, multivariate=True)
+    return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=batch > 1)
 
 
 def suggest(trial: optuna.trial.BaseTrial) -> dict[str, float]:
@@ -80,49 +82,55 @@ def score_of(statistics: Statistics, score: Score, floor: float = FLOOR) -> floa
     return value if isfinite(value) else FAR_BELOW
 
 
+def in_turn(backtest: Callable[[Setup], list[Result]]) -> Judge:
+    """Backtests of this process, one after the other."""
+    return lambda setups: (measure(*backtest(setup)) for setup in setups)
+
+
 def tune(
     setup: Setup,
-    backtest: Callable[[Setup], list[Result]],
+    judge: Judge,
     *,
     trials: int,
     seed: int = 1,
     score: Score = "pnl",
     sampler: Sampler = "tpe",
+    batch: int = 1,
     progress: Callable[[int, float], None] | None = None,
 ) -> Tuned:
     """The best parameters by `trials` backtests on the training data.
 
     Args:
         setup: the strategy to tune; its model and limits stay.
-        backtest: runs a set-up over the training data.
+        judge: runs set-ups over the training data; `in_turn`, or a cluster's.
         trials: how many; the first is the set-up's own default γ with nothing else changed.
         seed: of the sampler: the same seed, the same study.
         score: `pnl` (net), `sharpe` (per step) or `pnl_to_map`.
         sampler: `tpe`, `genetic` (NSGA-II) or `random`.
+        batch: trials that are asked for at a time, before any of them is told. The study depends on it,
+            and not on how many of them the judge runs side by side.
         progress: told the trial's number and the best score so far.
 
     Raises:
-        ConfigError: fewer than one trial.
+        ConfigError: fewer than one trial, or less than one at a time.
     """
-    if trials < 1:
-        raise ConfigError(f"trials = {trials}: at least 1")
+    for name, value in (("trials", trials), ("batch", batch)):
+        if value < 1:
+            raise ConfigError(f"{name} = {value}: at least 1")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(direction="maximize", sampler=sampler_of(sampler, seed))
-    found: dict[int, Statistics] = {}
-
-    def objective(trial: optuna.trial.Trial) -> float:
-        statistics = measure(*backtest(with_parameters(setup, suggest(trial))))
-        found[trial.number] = statistics
-        return score_of(statistics, score)
-
-    def tell(held: optuna.study.Study, trial: Any) -> None:
-        if progress is not None:
-            progress(trial.number + 1, held.best_value)
-
+    study = optuna.create_study(direction="maximize", sampler=sampler_of(sampler, seed, batch))
+    found: list[Statistics] = []
     study.enqueue_trial(
         {"gamma": 0.1, "skew": 0.0, "tau_s": 20.0, "half_spread_factor": 1.0, "min_half_spread_bps": 0.0}
     )
-    study.optimize(objective, n_trials=trials, callbacks=[tell])
+    while len(found) < trials:
+        asked = [study.ask() for _ in range(min(batch, trials - len(found)))]
+        setups = [with_parameters(setup, suggest(trial)) for trial in asked]
+        for trial, statistics in zip(asked, judge(setups), strict=True):
+            study.tell(trial, score_of(statistics, score))
+            found.append(statistics)
+            if progress is not None:
+                progress(len(found), study.best_value)
     best = study.best_trial
     return Tuned(
         with_parameters(setup, best.params),

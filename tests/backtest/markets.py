@@ -19,9 +19,9 @@ START_NS = 1_767_657_600 * S
 MS = 1_000_000
 
 
-def synthetic(minutes, *, symbol="BTCUSDT", product="binanceusdm", seed=1):
+def synthetic(minutes, *, symbol="BTCUSDT", product="binanceusdm", seed=1, start_ns=START_NS):
     """(info, timeline) of a made-up market."""
-    source = SyntheticSource(symbol, product, START_NS, seed, START_NS + int(minutes * 60) * S)
+    source = SyntheticSource(symbol, product, start_ns, seed, start_ns + int(minutes * 60) * S)
     tape = concat(list(source))
     return tape.info, timeline(tape.rows)
 

@@ -42,9 +42,14 @@ def test_a_trained_model_can_be_backtested(tmp_path):
 def test_an_evaluation_judges_on_what_comes_after():
     """The tuned baseline, the plain ones and the word for each difference."""
     stretches = ["--train", "40m", "--validate", "10m", "--test", "30m", "--purge", "1m"]
-    text = run("evaluate", *MARKET, *stretches, "--agents", "none", "--budget", 2)
-    for word in ("tuned_as", "no_quotes", "glft", "within these days"):
+    options = [*MARKET, *stretches, "--agents", "none", "--budget", 2]
+    text = run("evaluate", *options)
+    for word in ("tuned_as", "no_quotes", "glft", "within these days", "does not beat"):
         assert word in text
+    assert max(map(len, text.splitlines())) <= 100
+    told = json.loads(run("evaluate", *options, "--json"))
+    assert set(told) >= {"strategies", "scope", "tuned", "below_floor", "verdicts"}
+    assert any("95% interval" in verdict for verdict in told["verdicts"])
 
 
 def test_agents_are_judged_beside_the_baselines():

@@ -1,8 +1,4 @@
-"""The backtest's loop against the exchange's event by event use, and against hftbacktest."""
-
-import importlib.util
-import sys
-from pathlib import Path
+"""The backtest's loop against the exchange's event by event use."""
 
 import numpy as np
 import pytest
@@ -29,35 +25,6 @@ from asmm_daemon.core.fills import (
 from asmm_daemon.core.matching import on_row
 from asmm_daemon.events import BBO, CLEAR, DEPTH, GAP, ROW, TRADE
 from asmm_daemon.tape.load import load_tape
-
-
-@pytest.fixture(scope="module")
-def bench():
-    """The benchmark script, whose comparison with hftbacktest is the one to trust."""
-    path = Path(__file__).resolve().parents[2] / "scripts" / "bench_kernel.py"
-    spec = importlib.util.spec_from_file_location("bench_kernel", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # a cached kernel looks its module up by name
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.mark.parametrize(
-    ("recording", "every_ns", "at_least"),
-    [
-        ("btcusdt-usdm/usdm_btcusdt_20240718.gz", 50_000_000, 300),
-        ("nexousdt-spot", 1_000_000_000, 5000),
-    ],
-)
-def test_full_mode_fills_as_hftbacktest_does(bench, shared_data, recording, every_ns, at_least):
-    """On real tapes, thousands of orders give the same fills: order, nanosecond, price, quantity, maker."""
-    rows = bench.after_snapshot(load_tape(shared_data / "binance-raw" / recording).rows)
-    for power, seed in ((1.0, 1), (2.5, 2), (3.0, 3)):
-        commands = bench.commands_for(rows, every_ns, alive=60, seed=seed)
-        theirs = bench.theirs_of(rows, commands, power)
-        assert len(theirs) >= at_least
-        assert {maker for *_, maker in theirs} == {True, False}
-        assert bench.ours_of(rows, commands, power) == theirs
 
 
 def event_by_event(rows, commands, **options):

@@ -8,7 +8,7 @@ import pytest
 from asmm_daemon.backtest.fast.engine import run_fast
 from asmm_daemon.errors import ConfigError
 from asmm_daemon.learn.evaluation import Plan, base_of, baselines, folds
-from asmm_daemon.learn.tuning import FAR_BELOW, score_of, tune
+from asmm_daemon.learn.tuning import FAR_BELOW, in_turn, score_of, tune
 from tests.backtest.markets import S, setup, synthetic
 
 
@@ -29,22 +29,26 @@ def test_quoting_little_is_worse_than_losing():
     assert score_of(Figures(float("nan"), 0.0), "pnl") < FAR_BELOW
 
 
-def test_the_same_seed_finds_the_same_parameters():
+@pytest.mark.parametrize("batch", [1, 3])
+def test_the_same_seed_finds_the_same_parameters(batch):
     """And the best is at least as good as the first trial, which is the default."""
     info, tape = synthetic(15)
     made = setup(info)
-    found = [tune(made, lambda s: [run_fast(s, info, tape)], trials=4, seed=3) for _ in range(2)]
+    judge = in_turn(lambda s: [run_fast(s, info, tape)])
+    found = [tune(made, judge, trials=4, seed=3, batch=batch) for _ in range(2)]
     assert found[0].parameters == found[1].parameters
     assert found[0].trials == found[1].trials
     assert max(score for _, score in found[0].trials) >= found[0].trials[0][1]
     assert found[0].statistics.pnl_net == run_fast(found[0].setup, info, tape).pnl
 
 
-def test_no_trial_is_an_error():
+@pytest.mark.parametrize("wrong", ["trials", "batch"])
+def test_no_trial_is_an_error(wrong):
     """A budget of nothing is refused by name."""
     info, tape = synthetic(1)
-    with pytest.raises(ConfigError, match="trials = 0"):
-        tune(setup(info), lambda s: [run_fast(s, info, tape)], trials=0)
+    judge = in_turn(lambda s: [run_fast(s, info, tape)])
+    with pytest.raises(ConfigError, match=f"{wrong} = 0"):
+        tune(setup(info), judge, **({"trials": 1, "batch": 1} | {wrong: 0}))
 
 
 def test_folds_walk_forward_and_keep_their_distance():
@@ -79,7 +83,7 @@ def test_agents_build_on_the_first_half_of_the_tuning():
     """τ, multiplier and minimum of the best early trial, γ and skew their own: one budget in all."""
     info, tape = synthetic(15)
     made = setup(info)
-    found = tune(made, lambda s: [run_fast(s, info, tape)], trials=4)
+    found = tune(made, in_turn(lambda s: [run_fast(s, info, tape)]), trials=4)
     plan = Plan(budget=4)
     base = base_of(made, found, plan.borrowed).spec.quote
     best, _ = max(found.trials[:2], key=lambda trial: trial[1])

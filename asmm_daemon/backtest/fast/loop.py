@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from asmm_daemon.backtest.fast.gate import fits
-from asmm_daemon.backtest.fast.money import holding, move, net, watch_account
+from asmm_daemon.backtest.fast.money import holding, move, net, pay_funding, watch_account
 from asmm_daemon.backtest.fast.quoting import (
     limit_share,
     may_quote,
@@ -38,6 +38,7 @@ from asmm_daemon.backtest.venue import (
     CANCELLED,
     CREATE_CROSSED,
     EXECUTED,
+    FUNDED,
     NOT_ATTEMPTED,
     PROVEN,
     QUEUE,
@@ -248,6 +249,8 @@ def _on_reply(f: Fast) -> None:
         d.heard_ns = d.now_ns
     elif kind == RECONCILED:
         on_account(f)
+    elif kind == FUNDED:
+        pay_funding(f, r.price, r.twice_mid)
     else:
         _on_refused(f, kind, r.order, r.side)
 
@@ -266,6 +269,7 @@ def write_step(f: Fast) -> None:
     step.equity = net(f) - holding(f)
     step.realised = d.cash + d.cost
     step.fees = d.fees
+    step.funding = d.funding
     step.volume = d.volume
     step.bid = d.bid * p.tick if d.bid > 0 else np.nan
     step.ask = d.ask * p.tick if d.ask > 0 else np.nan

@@ -31,6 +31,17 @@ def move(f: Fast, side: int, price: int, qty: int) -> None:
 
 
 @inner_kernel
+def pay_funding(f: Fast, rate: int, twice_mark: int) -> None:
+    """Longs pay rate × notional at the mark, shorts receive it; `rate` times 1e8, `twice_mark` in ticks."""
+    d = f.desk[0]
+    p = f.params[0]
+    if p.spot:
+        return
+    mark = 0.5 * twice_mark * p.tick if twice_mark > 0 else mid_price(f)
+    d.funding -= d.lots * p.lot * mark * rate * 1e-8
+
+
+@inner_kernel
 def target_lots(f: Fast) -> int:
     """The inventory target in whole lots."""
     return int(np.rint(target(f.params, mid_price(f)) / f.params[0].lot))
@@ -55,7 +66,7 @@ def open_ledger(f: Fast) -> None:
 def net(f: Fast) -> float:
     """Everything earned since the ledger began, at the mid."""
     d = f.desk[0]
-    return d.cash + d.lots * f.params[0].lot * mid_price(f) - d.fees
+    return d.cash + d.lots * f.params[0].lot * mid_price(f) - d.fees + d.funding
 
 
 @inner_kernel

@@ -98,6 +98,7 @@ DESK = np.dtype(
         ("cash", np.float64),
         ("cost", np.float64),
         ("fees", np.float64),
+        ("funding", np.float64),  # received
         ("volume", np.float64),
         ("peak", np.float64),  # NaN: none yet
         ("soft_peak", np.float64),

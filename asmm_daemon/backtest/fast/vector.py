@@ -105,13 +105,13 @@ def pick(many: Fast, i: int) -> Fast:
 
 @inlined_kernel
 def _wealth(f: Fast, kind: int) -> float:
-    """What a reward is the change of, quote currency, fees in; on spot against holding the target."""
+    """What a reward is the change of, quote currency, fees and funding in; on spot beyond holding."""
     d = f.desk[0]
     held = d.lots * f.params[0].lot * mid_price(f) - holding(f)
     if kind == PENALISED:
-        return d.cash + held - d.fees
+        return d.cash + held - d.fees + d.funding
     unrealised = held - d.cost
-    return d.cash + d.cost + min(unrealised, 0.0) - d.fees
+    return d.cash + d.cost + min(unrealised, 0.0) - d.fees + d.funding
 
 
 @flat_kernel

@@ -16,6 +16,8 @@ from asmm_daemon.exchange.feeds.merged import MergedFeed, Stream, check_symbols
 from asmm_daemon.exchange.feeds.mirror import MirrorFeed, make_mirror
 from asmm_daemon.exchange.feeds.replay import ReplayStream
 from asmm_daemon.exchange.feeds.synthetic import DEFAULT_SYMBOLS, synthetic_stream
+from asmm_daemon.tape.booked import Booked
+from asmm_daemon.tape.columns import Source
 from asmm_daemon.tape.load import open_all
 from asmm_daemon.tape.window import Window
 from asmm_daemon.units import NS_PER_S, Instrument, Product
@@ -65,7 +67,7 @@ def make_feed(spec: str, product: Product, start_ns: int, seed: int, *, loop: bo
 
     Raises:
         ConfigError: the name is not one of these, or two markets would have one symbol.
-        TapeError: a recording cannot be read.
+        TapeError: a recording cannot be read, or holds trades without a book.
         VenueError: the venue to mirror cannot be reached or does not list a symbol.
     """
     if spec.startswith("mirror"):
@@ -103,7 +105,7 @@ def _replayed(text: str, product: Product, start_ns: int, *, loop: bool) -> list
         raise ConfigError(
             f"feed replay:{text}: unknown option {unknown[0]!r}; there are {', '.join(_OPTIONS)}"
         )
-    sources = open_all(path)
+    sources: list[Source] = [Booked(source) for source in open_all(path)]
     if "symbol" in options:
         sources = [source for source in sources if source.info.symbol == options["symbol"]]
         if not sources:
