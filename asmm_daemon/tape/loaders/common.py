@@ -189,9 +189,9 @@ def levels(
             raise TapeError(f"{path}: row {first_row + at + 1}: {name} holds {array[bad][0]}")
         arrays.append(array)
     for place, order in ((0, -1), (2, 1)):
-        if (at := out_of_order(arrays[place], order)) is not None:
-            held = f"{names[place]}[{at[1]}] holds {arrays[place][at]}"
-            raise TapeError(f"{path}: row {first_row + at[0] + 1}: {held}, out of order: {SWAPPED}")
+        if (worse := out_of_order(arrays[place], order)) is not None:
+            held = f"{names[place]}[{worse[1]}] holds {arrays[place][worse]}"
+            raise TapeError(f"{path}: row {first_row + worse[0] + 1}: {held}, out of order: {SWAPPED}")
     return arrays
 
 
@@ -200,10 +200,10 @@ def out_of_order(price: NDArray[np.float64], order: int) -> tuple[int, int] | No
 
     `order`: 1 for asks, which rise from the best, -1 for bids. A level of 0 is no level.
     """
-    worse = (price[:, 1:] > 0) & (np.diff(order * price, axis=1) < 0)
-    if not worse.any():
+    back = (price[:, 1:] > 0) & (np.diff(order * price, axis=1) < 0)
+    if not back.any():
         return None
-    row, level = np.argwhere(worse)[0]
+    row, level = np.argwhere(back)[0]
     return int(row), int(level) + 1
 
 
