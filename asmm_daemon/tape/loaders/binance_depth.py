@@ -13,6 +13,7 @@ from asmm_daemon.events import TRADE, Rows
 from asmm_daemon.tape.columns import Quality, TapeInfo, empty_rows, repair_local
 from asmm_daemon.tape.loaders.common import (
     Part,
+    check_symbol,
     grid_step,
     head_of,
     levels,
@@ -113,13 +114,14 @@ def _tables(path: Path) -> Iterator[pa.Table]:
     """The file's columns of interest, some hundred books at a time."""
     file = open_parquet(path)
     try:
-        for batch in file.iter_batches(_BOOKS_A_CHUNK, columns=[*_TIMES, "seq", *_SIDES]):
+        for batch in file.iter_batches(_BOOKS_A_CHUNK, columns=[*_TIMES, "seq", "symbol", *_SIDES]):
             yield pa.Table.from_batches([batch])
     except DAMAGED as error:
         raise TapeError(f"{path}: row 1: damaged data ({error})") from None
 
 
 def _books(table: pa.Table, path: Path, info: TapeInfo, state: State, quality: Quality) -> Rows:
+    check_symbol(table, info.symbol, path, state.row)
     local, exch = (numbers(table, name, np.int64, path) * NS_PER_MS for name in _TIMES)
     times = np.stack([exch, np.maximum(local, exch), numbers(table, "seq", np.int64, path)], axis=1)
     fresh = exch > np.maximum.accumulate(np.concatenate([[state.exch_ns], exch[:-1]]))

@@ -22,10 +22,12 @@ from asmm_daemon.events import TRADE, Rows
 from asmm_daemon.tape.columns import Quality, TapeInfo, empty_rows, repair_local
 from asmm_daemon.tape.loaders.common import (
     CORRUPT,
+    SWAPPED,
     Part,
     first_line,
     min_notional,
     open_lines,
+    out_of_order,
     size_of,
     to_grid,
 )
@@ -159,11 +161,16 @@ def _books(lines: list[Line], info: TapeInfo, state: SnapshotBook, quality: Qual
     values = _floats(lines, path)
     if values.shape[1] == 40:
         ask, ask_qty, bid, bid_qty = (values[:, low : low + 10] for low in (0, 10, 20, 30))
+        for name, price, order in (("ask", ask, 1), ("bid", bid, -1)):
+            if (at := out_of_order(price, order)) is not None:
+                held = f"{name} {at[1] + 1} is {price[at]}"
+                raise TapeError(f"{path}: line {lines[at[0]].number}: {held}, out of order: {SWAPPED}")
     else:
         ask, ask_qty = _ring(values[:, :50], 1)
         bid, bid_qty = _ring(values[:, 50:], -1)
     t_ns = np.array([line.t_ns for line in lines], np.int64)
-    t_ns = np.maximum.accumulate(t_ns)
+    told_ns, t_ns = t_ns, np.maximum.accumulate(t_ns)
+    quality.late_local += int(np.count_nonzero(t_ns != told_ns))
     times = np.stack([t_ns, t_ns, np.full(t_ns.size, -1)], axis=1)
     quality.messages += t_ns.size
     books = np.stack([

@@ -23,6 +23,8 @@ from asmm_daemon.units import Product
 MIN_NOTIONAL: dict[tuple[Product, str], Decimal] = {("binanceusdm", "BTCUSDT"): Decimal(100)}
 DEFAULT_MIN_NOTIONAL = Decimal(5)
 
+SWAPPED = "are columns swapped?"
+
 CORRUPT = (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, UnicodeDecodeError)
 """What reading a damaged compressed file raises."""
 
@@ -186,7 +188,34 @@ def levels(
             at = int(np.argmax(bad.any(axis=1)))
             raise TapeError(f"{path}: row {first_row + at + 1}: {name} holds {array[bad][0]}")
         arrays.append(array)
+    for place, order in ((0, -1), (2, 1)):
+        if (worse := out_of_order(arrays[place], order)) is not None:
+            held = f"{names[place]}[{worse[1]}] holds {arrays[place][worse]}"
+            raise TapeError(f"{path}: row {first_row + worse[0] + 1}: {held}, out of order: {SWAPPED}")
     return arrays
+
+
+def out_of_order(price: NDArray[np.float64], order: int) -> tuple[int, int] | None:
+    """The first (row, level) of books (n, depth) that is better than the level before it; None: none is.
+
+    `order`: 1 for asks, which rise from the best, -1 for bids. A level of 0 is no level.
+    """
+    back = (price[:, 1:] > 0) & (np.diff(order * price, axis=1) < 0)
+    if not back.any():
+        return None
+    row, level = np.argwhere(back)[0]
+    return int(row), int(level) + 1
+
+
+def check_symbol(table: pa.Table, symbol: str, path: Path, first_row: int = 0) -> None:
+    """Raises TapeError, naming the row, where a table tells of another market."""
+    found = np.asarray(table["symbol"].to_pylist(), dtype=object) != symbol
+    if found.any():
+        at = int(np.argmax(found))
+        other = table["symbol"][at].as_py()
+        raise TapeError(
+            f"{path}: row {first_row + at + 1}: symbol is {other!r}, where {symbol!r} is expected"
+        )
 
 
 def _first_null(column: pa.ListArray) -> int:

@@ -20,6 +20,7 @@ from asmm_daemon.events import TRADE, Rows
 from asmm_daemon.tape.columns import Quality, TapeInfo, empty_rows, repair_local
 from asmm_daemon.tape.loaders.common import (
     Part,
+    check_symbol,
     head_of,
     levels,
     min_notional,
@@ -109,7 +110,8 @@ class StandX:
 
 
 def _books(path: Path, info: TapeInfo, state: State, quality: Quality) -> tuple[Rows, Hour]:
-    table = read_parquet(path, [*_TIMES, *_SIDES])
+    table = read_parquet(path, [*_TIMES, "symbol", *_SIDES])
+    check_symbol(table, info.symbol, path)
     exch, local = (numbers(table, name, np.int64, path) for name in _TIMES)
     fresh = exch > np.maximum.accumulate(np.concatenate([[state.last_ns], exch[:-1]]))
     quality.duplicates += int(np.count_nonzero(~fresh))
