@@ -21,11 +21,9 @@ from asmm_daemon.venue.adapter import CcxtVenue
 from asmm_daemon.venue.protocol import Capabilities, VenueSettings
 
 if TYPE_CHECKING:
-    from asmm_daemon.learn.online.online import Online
+    from asmm_daemon.learn.online.online import Guard, Online
 
 PREFIX = "asmm"
-Guard = Callable[[Callable[[], None], Callable[[BaseException], None]], Callable[[], None]]
-"""Makes work hand whatever it throws to a second function."""
 
 
 def cid_prefix(settings: Config) -> str:
@@ -107,7 +105,7 @@ def model_hashes(policies: Sequence[Policy]) -> str:
     return "+".join(sorted({p.sha256 for p in policies if isinstance(p, (ModelPolicy, Exploring))}))
 
 
-def make_online(current: Callable[[], Config], engine: Engine, guard: Guard) -> "Online":
+def make_online(current: Callable[[], Config], engine: Engine, guard: "Guard") -> "Online":
     """Online learning of every market that has a model; `current` are the settings in force at any time.
 
     Raises ModelError or StateError when a model or the transitions of an earlier session cannot be read.
@@ -132,10 +130,9 @@ def make_online(current: Callable[[], Config], engine: Engine, guard: Guard) -> 
         )
         for m, market in rules.learners(settings)
     ]
-    made = Online(
+    return Online(
         students,
         cpu_share=settings.learning.cpu_share,
         cycle_s=settings.market[0].quoting.cycle_s / settings.demo.speed,
-        guard=lambda work: guard(work, made.failed),
+        guard=guard,
     )
-    return made

@@ -92,7 +92,7 @@ def render(data: dict[str, Any], *, as_json: bool, explain: bool) -> Iterator[st
         yield from _market(market)
         if explain:
             yield from _explain(market, data["t_ns"])
-    if data["learning"] is not None:
+    if data.get("learning") is not None:
         yield from _learning(data["learning"])
 
 

@@ -40,7 +40,7 @@ class Budget:
     ) -> None:
         self.share = share
         self._stop, self._mono, self._cpu = stop, mono, cpu
-        self._due_ns, self._quiet_ns = 0, QUIET_NS
+        self._due_ns, self._quiet_ns = -(2**62), QUIET_NS
         self._begun_ns = self._used_ns = self._saved_ns = 0
         self._seen = (0, 0)
 

@@ -20,7 +20,7 @@ from asmm_daemon.learn.online.student import Student, Takeover
 
 IDLE_S = 0.2
 """How long the thread rests when there is nothing to do."""
-Guard = Callable[[Callable[[], None]], Callable[[], None]]
+Guard = Callable[[Callable[[], None], Callable[[BaseException], None]], Callable[[], None]]
 _logger: structlog.stdlib.BoundLogger = log.get("learning")
 
 
@@ -31,7 +31,7 @@ class Online:
         students: one per market that learns.
         cpu_share: of one core that the thread may use.
         cycle_s: real seconds between quote cycles.
-        guard: makes the thread's work hand every exception to `failed`; the composition root's.
+        guard: makes the thread's work hand every exception to a second function; the composition root's.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Online:
         self.budget = Budget(cpu_share, self._stop)
         self._cycle_s = cycle_s
         self._failure = ""
-        self._thread = threading.Thread(target=guard(self._run), name="learning", daemon=True)
+        self._thread = threading.Thread(target=guard(self._run, self.failed), name="learning", daemon=True)
 
     def start(self) -> None:
         """Begins to learn."""
