@@ -111,9 +111,9 @@ def test_a_shadow_is_tried_takes_over_and_outlives_a_kill(tmp_path, daemon):
     again = daemon(*_settings(tmp_path / "eager.json"))
     again.wait_until_quoting()
     assert _wait_for_lesson(again, 3)["stored_transitions"] >= first["stored_transitions"] > 50
-    again.config.write_text(again.config.read_text().replace("min_transitions = 2000", "min_transitions = 10"))
+    again.config.write_text(again.config.read_text().replace("explore = 0.0 ", "explore = 0.9 "))
     again.send(signal.SIGHUP)
-    wait_for(lambda: "learning.min_transitions = 10" in again.status()["service"]["reload_error"])
+    wait_for(lambda: "learning.explore = 0.9" in again.status()["service"]["reload_error"])
     assert again.end() == 0, again.text()
 
 
@@ -122,7 +122,10 @@ def test_check_says_what_learning_lacks(tmp_path):
     command = [*CLI, "check", "--config", str(ROOT / "config.toml"), "--set", "learning.online=true"]
     for extra, said in (
         ([], "no market has a policy.model_file"),
-        (["--set", f"policy.model_file={_model(tmp_path)}", "--set", "quoting.cycle_s=2"], "quoting.cycle_s = 2"),
+        (
+            ["--set", f"policy.model_file={_model(tmp_path)}", "--set", "quoting.cycle_s=2"],
+            "quoting.cycle_s = 2",
+        ),
     ):
         done = subprocess.run([*command, *extra], check=False, capture_output=True, text=True, timeout=120)
         assert done.returncode == 2

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from asmm_daemon.clock import mono_ns, thread_cpu_ns
 from asmm_daemon.units import NS_PER_MS, NS_PER_S
 
-QUIET_NS = 20 * NS_PER_MS
-"""Nothing begins this shortly before a quote cycle; a piece of work is a tenth of it."""
+QUIET_NS = 50 * NS_PER_MS
+"""Nothing begins this shortly before a quote cycle: a piece takes 1 ms, on a busy machine many times that."""
 LATE_NS = NS_PER_S
 """A cycle that is later than this is not waited for."""
 MOST_SAVED_NS = 20 * NS_PER_MS

@@ -1,10 +1,10 @@
 """Small models, and markets that tests of online learning share."""
 
-from asmm_daemon.learn.model_file import ModelSpec, load_model, save_model
-from asmm_daemon.learn.tape_env import GAMMAS, SKEWS
-from asmm_daemon.core.features import FEATURE_NAMES, FEATURES_ID
-from asmm_daemon.learn.model_file import FORMAT, INDEX_ORDER
 import numpy as np
+
+from asmm_daemon.core.features import FEATURE_NAMES, FEATURES_ID
+from asmm_daemon.learn.model_file import FORMAT, INDEX_ORDER, ModelSpec, load_model, save_model
+from asmm_daemon.learn.tape_env import GAMMAS, SKEWS
 
 WIDTH = len(FEATURE_NAMES)
 

@@ -1,6 +1,7 @@
 """Transitions: the training environment's rewards, and none where an action did not hold a whole cycle."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def test_the_daemons_rewards_are_the_environments(world):
     np.testing.assert_allclose([each.reward for each in linked], paid, atol=1e-4)
     assert [each.action for each in linked] == actions[:COUNT].tolist()
     assert np.count_nonzero(paid) > 10
-    for one, other in zip(linked, linked[1:], strict=False):
+    for one, other in pairwise(linked):
         assert np.array_equal(one.after, other.obs)
 
 

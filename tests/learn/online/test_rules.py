@@ -1,12 +1,12 @@
 """What online learning refuses, and which model it leaves in force."""
 
 import pytest
+from models import write
 
 from asmm_daemon import config
 from asmm_daemon.errors import ConfigError, ModelError
 from asmm_daemon.learn.model_file import load_policy
 from asmm_daemon.learn.online import rules
-from models import write
 
 
 def settings(folder, *extra, model=None, online="true"):
@@ -19,7 +19,7 @@ def settings(folder, *extra, model=None, online="true"):
 
 def test_learning_needs_a_model_to_start_from(tmp_path):
     """The message says what would be right."""
-    with pytest.raises(ConfigError, match="no market has a policy.model_file to start from; train one"):
+    with pytest.raises(ConfigError, match=r"no market has a policy\.model_file to start from; train one"):
         settings(tmp_path)
 
 
@@ -46,7 +46,9 @@ def test_without_torch_the_message_says_how_to_get_it(tmp_path, monkeypatch):
     made = settings(tmp_path, model=write(tmp_path))
     rules.check(made)
     monkeypatch.setattr(rules, "find_spec", lambda _: None)
-    with pytest.raises(ConfigError, match=r"needs torch, which is not installed: pip install -r requirements"):
+    with pytest.raises(
+        ConfigError, match=r"needs torch, which is not installed: pip install -r requirements"
+    ):
         rules.check(made)
 
 
@@ -79,7 +81,7 @@ def test_a_damaged_note_is_refused(tmp_path):
     note = rules.learning_folder(made) / "BTCUSDT.json"
     for content in (b"{", b'{"model": "x"}'):
         note.write_bytes(content)
-        with pytest.raises(ModelError, match="remove it to go on with policy.model_file"):
+        with pytest.raises(ModelError, match=r"remove it to go on with policy\.model_file"):
             rules.in_force(made)
 
 

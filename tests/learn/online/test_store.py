@@ -62,7 +62,9 @@ def test_a_kill_loses_nothing_that_was_appended(tmp_path):
         "from test_store import store, transition; made = store(Path(sys.argv[1]));"
         "made.append([transition(n) for n in range(1, 4)]); os.kill(os.getpid(), signal.SIGKILL)"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path), __file__.rpartition("/")[0]], check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path), __file__.rpartition("/")[0]], check=False
+    )
     assert done.returncode == -9
     assert times(store(tmp_path)) == [1, 2, 3]
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from models import WIDTH, write
 
 from asmm_daemon.backtest.setup import unseen
 from asmm_daemon.core.market import new_market, on_message
@@ -13,12 +14,9 @@ from asmm_daemon.learn.ddqn import reproducible
 from asmm_daemon.learn.online.rules import Options
 from asmm_daemon.learn.online.student import Student
 from asmm_daemon.learn.tape_env import SKEWS
-from models import WIDTH, write
 from tests.backtest.markets import S, setup, synthetic
 
-OPTIONS = Options(
-    window_s=900.0, min_transitions=64, learning_rate=1e-2, margin=0.0, confidence=0.9, seed=1
-)
+OPTIONS = Options(window_s=900.0, min_transitions=64, learning_rate=1e-2, margin=0.0, confidence=0.9, seed=1)
 NO_SKEW = SKEWS.index(0.0)
 EAGER, CALM = NO_SKEW, 3 * len(SKEWS) + NO_SKEW
 """Indices of γ = 0.01 and γ = 0.9 without skew: where the fee is not covered, fewer fills lose less."""
