@@ -57,7 +57,7 @@ class Cycles:
 
 def lines(effort: Effort) -> list[Line]:
     """The ratio of the two p99, and the share of a core that was used."""
-    cycles, runs = effort.of(300, 120), effort.of(5, 2)
+    cycles, runs = effort.of(300, 120), effort.of(3, 2)
     instrument, messages = made_up_market(cycles + WARM_CYCLES)
     warm_up()
     without, learning = Cycles(), Cycles()

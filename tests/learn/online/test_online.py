@@ -5,8 +5,8 @@ import time
 
 import numpy as np
 import pytest
-from models import WIDTH, write
 
+from asmm_daemon.app import _fail_open
 from asmm_daemon.core.policy import Action
 from asmm_daemon.errors import StateError
 from asmm_daemon.events import CycleTick, MarketData
@@ -15,6 +15,7 @@ from asmm_daemon.learn.model_file import load_policy
 from asmm_daemon.learn.online.exploring import Exploring
 from asmm_daemon.learn.online.online import Online
 from asmm_daemon.learn.online.student import Takeover
+from tests.learn.online.models import WIDTH, write
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -64,21 +65,9 @@ class Engine:
         return self._moment
 
 
-def guard(work, failed):
-    """As the composition root does it."""
-
-    def guarded():
-        try:
-            work()
-        except Exception as error:  # noqa: BLE001 (what is tested)
-            failed(error)
-
-    return guarded
-
-
 def online(*pupils, share=0.5):
     """Not started."""
-    return Online(pupils, cpu_share=share, cycle_s=5.0, guard=guard)
+    return Online(pupils, cpu_share=share, cycle_s=5.0, guard=_fail_open)
 
 
 CYCLE = CycleTick(1, 1, 0)
@@ -122,6 +111,29 @@ def test_a_failure_ends_the_learning_alone(error, capfd):
     assert pupil.moments == []
     assert made.takeover(Engine()) is None
     assert "again" not in made.view().failure
+
+
+def test_a_failure_on_the_event_loop_ends_the_learning_alone():
+    """What observes the engine may fail: the engine's own step has returned, and nothing is thrown."""
+
+    class Broken(Engine):
+        """Of which a moment cannot be read."""
+
+        def moment(self, m):
+            raise KeyError(m)
+
+    made = online(Pupil())
+    observe = _fail_open(made.observe, made.failed)
+    observe(Broken(), CYCLE)
+    observe(Broken(), CYCLE)
+    assert made.view().failure == "KeyError: 0"
+
+
+def test_without_the_guard_a_failure_would_reach_the_engine():
+    """The harm: the same error through the daemon's own guard stops trading."""
+    made = online(Pupil())
+    with pytest.raises(AttributeError):
+        made.observe(None, CYCLE)
 
 
 def test_the_thread_ends_when_asked():

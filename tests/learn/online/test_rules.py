@@ -1,12 +1,12 @@
 """What online learning refuses, and which model it leaves in force."""
 
 import pytest
-from models import write
 
 from asmm_daemon import config
 from asmm_daemon.errors import ConfigError, ModelError
 from asmm_daemon.learn.model_file import load_policy
 from asmm_daemon.learn.online import rules
+from tests.learn.online.models import write
 
 
 def settings(folder, *extra, model=None, online="true"):

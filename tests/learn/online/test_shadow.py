@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from models import WIDTH, read, spec, tensors, write
 
 from asmm_daemon.errors import ModelError
 from asmm_daemon.learn.ddqn import reproducible
 from asmm_daemon.learn.model_file import load_policy
 from asmm_daemon.learn.online.shadow import UPDATES_PER_TRANSITION, Shadow
+from tests.learn.online.models import WIDTH, read, spec, tensors, write
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from models import WIDTH, write
 
 from asmm_daemon.backtest.setup import unseen
 from asmm_daemon.core.market import new_market, on_message
@@ -15,6 +14,7 @@ from asmm_daemon.learn.online.rules import Options
 from asmm_daemon.learn.online.student import Student
 from asmm_daemon.learn.tape_env import SKEWS
 from tests.backtest.markets import S, setup, synthetic
+from tests.learn.online.models import WIDTH, write
 
 OPTIONS = Options(window_s=900.0, min_transitions=64, learning_rate=1e-2, margin=0.0, confidence=0.9, seed=1)
 NO_SKEW = SKEWS.index(0.0)
