@@ -48,20 +48,24 @@ def _model(folder):
     return folder / "eager.json"
 
 
-def _settings(model):
-    return (
-        "demo.speed=10",
-        "demo.maker_fee_bps=5",
-        "quoting.fee_in_spread=false",
-        "account.drawdown_soft=0.9",
-        "account.drawdown_halt=0.99",
-        "learning.online=true",
-        "learning.window_h=0.07",
-        "learning.min_transitions=64",
-        "learning.learning_rate=0.01",
-        "learning.confidence=0.5",
-        f"policy.model_file={model}",
-    )
+def _configure(folder):
+    """The shipped configuration with the model to start from."""
+    text = (ROOT / "config.toml").read_text()
+    (folder / "config.toml").write_text(text.replace('model_file = ""', f'model_file = "{_model(folder)}"'))
+
+
+SETTINGS = (
+    "demo.speed=10",
+    "demo.maker_fee_bps=5",
+    "quoting.fee_in_spread=false",
+    "account.drawdown_soft=0.9",
+    "account.drawdown_halt=0.99",
+    "learning.online=true",
+    "learning.window_h=0.07",
+    "learning.min_transitions=64",
+    "learning.learning_rate=0.01",
+    "learning.confidence=0.5",
+)
 
 
 def _lesson(maker):
@@ -74,6 +78,12 @@ def _lines(maker, event):
     return [line for line in found if line["event"] == event]
 
 
+def _reload_says(maker, said):
+    """Whether the last reload was refused with these words, or taken where there are none."""
+    service = maker.status()["service"]
+    return said in service["reload_error"] if said else service["reload_ok"]
+
+
 def _wait_for_lesson(maker, number):
     """What the thread said when it began for the so-manyth time."""
     wait_for(lambda: len(_lines(maker, "learning")) >= number)
@@ -84,7 +94,8 @@ def _wait_for_lesson(maker, number):
 def test_a_shadow_is_tried_takes_over_and_outlives_a_kill(tmp_path, daemon):
     """Every trial ends with its reason in the log; what won stays in force, whatever kills it."""
     log = tmp_path / "events.jsonl"
-    maker = daemon(*_settings(_model(tmp_path)), arguments=("--record", str(log)))
+    _configure(tmp_path)
+    maker = daemon(*SETTINGS, arguments=("--record", str(log)))
     maker.wait_until_quoting()
     before = maker.status()["service"]["model_sha256"]
     wait_for(lambda: (_lesson(maker) or {"swaps": 0})["swaps"], 240, every=0.5)
@@ -101,19 +112,26 @@ def test_a_shadow_is_tried_takes_over_and_outlives_a_kill(tmp_path, daemon):
     )
     assert replayed.returncode == 0, replayed.stdout + replayed.stderr
 
-    killed = daemon(*_settings(tmp_path / "eager.json"))
+    killed = daemon(*SETTINGS, "learning.window_h=4")
     killed.wait_until_quoting()
     first = _wait_for_lesson(killed, 2)
     assert first["model"] == taken["model"]
     wait_for(lambda: _lesson(killed)["updates"] > 0)
     killed.end(signal.SIGKILL)
 
-    again = daemon(*_settings(tmp_path / "eager.json"))
+    again = daemon(*SETTINGS, "learning.window_h=4")
     again.wait_until_quoting()
     assert _wait_for_lesson(again, 3)["stored_transitions"] >= first["stored_transitions"] > 50
-    again.config.write_text(again.config.read_text().replace("explore = 0.0 ", "explore = 0.9 "))
-    again.send(signal.SIGHUP)
-    wait_for(lambda: "learning.explore = 0.9" in again.status()["service"]["reload_error"])
+    text = again.config.read_text()
+    for old, new, said in (
+        ("explore = 0.0 ", "explore = 0.9 ", "learning.explore = 0.9: input should be less"),
+        ("eager.json", "other.json", "policy.model_file: cannot change while running"),
+        ("cpu_share = 0.2 ", "cpu_share = 0.1 ", ""),
+    ):
+        again.config.write_text(text.replace(old, new))
+        again.send(signal.SIGHUP)
+        wait_for(lambda: _reload_says(again, said))
+    assert again.status()["service"]["model_sha256"] == taken["sha256"]
     assert again.end() == 0, again.text()
 
 

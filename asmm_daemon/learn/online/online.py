@@ -101,9 +101,17 @@ class Online:
             with reproducible():
                 self.budget.begin()
                 while self.budget.spend():
-                    worked = [student.work(self.budget.spend) for student in self._students.values()]
-                    if not any(worked):
+                    if not self._work():
                         self._stop.wait(IDLE_S)
         finally:
             for student in self._students.values():
                 student.end()
+
+    def _work(self) -> bool:
+        """A piece of work of every student; False when none had any."""
+        worked = False
+        for student in self._students.values():
+            worked = student.work(self.budget.spend) or worked
+            if not self.budget.spend():
+                break
+        return worked
