@@ -78,10 +78,16 @@ def _lines(maker, event):
     return [line for line in found if line["event"] == event]
 
 
-def _reload_says(maker, said):
-    """Whether the last reload was refused with these words, or taken where there are none."""
-    service = maker.status()["service"]
-    return said in service["reload_error"] if said else service["reload_ok"]
+def _reload(maker, content, said):
+    """Reloads a configuration; waits until it is refused with these words, or taken where there are none."""
+
+    def done():
+        service = maker.status()["service"]
+        return said in service["reload_error"] if said else service["reload_ok"]
+
+    maker.config.write_text(content)
+    maker.send(signal.SIGHUP)
+    wait_for(done)
 
 
 def _wait_for_lesson(maker, number):
@@ -128,9 +134,7 @@ def test_a_shadow_is_tried_takes_over_and_outlives_a_kill(tmp_path, daemon):
         ("eager.json", "other.json", "policy.model_file: cannot change while running"),
         ("cpu_share = 0.2 ", "cpu_share = 0.1 ", ""),
     ):
-        again.config.write_text(text.replace(old, new))
-        again.send(signal.SIGHUP)
-        wait_for(lambda: _reload_says(again, said))
+        _reload(again, text.replace(old, new), said)
     assert again.status()["service"]["model_sha256"] == taken["sha256"]
     assert again.end() == 0, again.text()
 
