@@ -318,6 +318,7 @@ class Daemon:
                 _logger.error("a task failed", task=name, exc_info=error)
             self._fail(f"{name} ended: {error!r}" if error else f"{name} ended unexpectedly")
         outcome = await self._shut_down()
+        self.event_log = None  # what still comes in belongs to no session
         self._drained.set()
         self._wake.set()
         venue_stop.set()

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from asmm_daemon.backtest.fast.engine import begin
+from asmm_daemon.backtest.timeline import timeline
 from asmm_daemon.core.market import new_market
 from asmm_daemon.core.policy import Action
-from asmm_daemon.learn.online.trial import NOTHING, Rule, compare, judge
-from tests.backtest.markets import setup, synthetic
+from asmm_daemon.events import FUNDING, ROW
+from asmm_daemon.learn.online.trial import NOTHING, Play, Rule, compare, judge
+from tests.backtest.markets import S, setup, synthetic
 
 RULE = Rule(margin=0.0, confidence=0.9, seed=1)
 
@@ -119,3 +121,17 @@ def test_both_play_from_the_state_they_are_given(market):
     one, other = (judge(made, start, tape, CALM, WILD, RULE, lambda: True) for _ in range(2))
     assert one == other
     assert np.array_equal(start.book.bids, before)
+
+
+def test_an_announced_funding_does_not_stop_the_venue(market):
+    """Live funding rows carry the time at which it is due: the simulated venue goes on all the same."""
+    made, tape = market
+    rows = np.insert(tape.rows, 0, np.zeros(1, ROW))
+    rows[0]["exch_ns"], rows[0]["local_ns"] = rows[1]["exch_ns"] + 3600 * S, rows[1]["local_ns"]
+    rows[0]["kind"], rows[0]["last"] = FUNDING, True
+    fills = []
+    for each in (tape, timeline(rows)):
+        play = Play(made, new_market(), each, WILD)
+        assert len(list(play)) > 300
+        fills.append(int(play._f.desk["fills"][0]))
+    assert fills[0] == fills[1] > 100
