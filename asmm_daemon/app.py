@@ -12,7 +12,9 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec
 
 import orjson
 import structlog
@@ -20,12 +22,22 @@ import uvloop
 
 from asmm_daemon import config as configuration
 from asmm_daemon import log, specs
-from asmm_daemon.assembly import build_engine, cid_prefix, load_policies, make_specs, make_venue
+from asmm_daemon.assembly import (
+    build_engine,
+    cid_prefix,
+    explored,
+    load_policies,
+    make_online,
+    make_specs,
+    make_venue,
+    model_hashes,
+)
 from asmm_daemon.clock import Clock, wall_ns
 from asmm_daemon.config import Config, Keys
-from asmm_daemon.core.spec import Identity
+from asmm_daemon.core.spec import Identity, MarketSpec
 from asmm_daemon.errors import ConfigError, StateError, VenueError
-from asmm_daemon.events import Event, History
+from asmm_daemon.events import CycleTick, Event, History
+from asmm_daemon.learn.online import rules
 from asmm_daemon.service import edge, http, summary
 from asmm_daemon.service.daemon import Daemon, Outcome
 from asmm_daemon.service.event_log import EventLog, Reloaded, Start
@@ -38,6 +50,12 @@ from asmm_daemon.service.sd_notify import Notifier
 from asmm_daemon.service.state_dir import StateDir
 from asmm_daemon.warm import warm_engine
 
+if TYPE_CHECKING:
+    from asmm_daemon.core.policy import Policy
+    from asmm_daemon.learn.online.online import Online
+    from asmm_daemon.learn.online.student import Takeover
+
+P = ParamSpec("P")
 _logger: structlog.stdlib.BoundLogger = log.get("app")
 
 
@@ -56,23 +74,28 @@ def run(options: RunOptions) -> int:
     """A whole session; returns the exit code."""
     settings = configuration.load(options.path, options.overrides)
     keys = configuration.keys(settings)
+    rules.check(settings)
     _check_writable(options.summary)
     session = _Session(settings, keys, options)
     locks = () if settings.embedded else _locks(settings, keys)
     with StateDir(settings.state_path, locks=locks) as state:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _leave)
-        _compile()
+        _compile(settings)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(session.run(state))
 
 
-def _compile() -> None:
+def _compile(settings: Config) -> None:
     """Where the cache is cold, this takes most of a minute: no event loop may stand still so long."""
     patience = threading.Timer(2.0, _logger.info, ["compiling; the first start takes up to a minute"])
     patience.daemon = True
     patience.start()
     warm_engine()
+    if settings.learning.online:
+        from asmm_daemon.learn.online.warm import warm_up  # noqa: PLC0415 (torch, only where it is wanted)
+
+        warm_up()
     patience.cancel()
 
 
@@ -101,7 +124,10 @@ class _Session:
     """One run of the daemon, from its connections to its summary."""
 
     def __init__(self, settings: Config, keys: Keys, options: RunOptions) -> None:
-        self.settings, self.keys, self.options = settings, keys, options
+        self.asked = settings
+        """As the file has them; `settings` name the models that learning has put in force since."""
+        self.settings, self.keys, self.options = rules.in_force(settings), keys, options
+        self.online: Online | None = None
         log.hide(
             [keys.key.get_secret_value(), keys.secret.get_secret_value()] if not settings.embedded else []
         )
@@ -183,6 +209,8 @@ class _Session:
             event_log = stack.enter_context(EventLog(self.options.record))
             event_log.begin(start)
         metrics = Metrics(health)
+        if settings.learning.online:
+            self.online = make_online(lambda: self.settings, engine, _fail_open)
         daemon = Daemon(
             engine=engine,
             venue=venue,
@@ -198,6 +226,10 @@ class _Session:
             reload=lambda: self._reload(daemon),
             event_log=event_log,
         )
+        if self.online is not None:
+            daemon.observe = _fail_open(partial(self._observe, daemon, self.online), self.online.failed)
+            daemon.learning = self.online.view
+            stack.push_async_callback(asyncio.to_thread, self.online.join, settings.service.shutdown_s)
         stop_metrics = metrics.serve(settings.service.metrics_host, settings.service.metrics_port)
         stack.callback(stop_metrics)
         service = settings.service
@@ -216,10 +248,14 @@ class _Session:
         if self.interrupted.is_set():
             daemon.request_stop("signal")
         _settle_heap()
+        if self.online is not None:
+            self.online.start()
         if not self.settings.embedded:
             daemon.state.begin_session(orjson.dumps(self.settings.public()))
         async with Screen(daemon.health) if sys.stdout.isatty() else contextlib.nullcontext():
             outcome = await daemon.run(run_for_s=self.options.run_for_s)
+        if self.online is not None:
+            self.online.ask_to_stop()
         if outcome.verified_zero_open:
             daemon.state.end_session()
         self._exit_reason[0] = outcome.exit
@@ -244,26 +280,64 @@ class _Session:
     def _reload(self, daemon: Daemon) -> None:
         """Validates the whole file, then swaps; raises and changes nothing otherwise."""
         fresh = configuration.load(self.options.path, self.options.overrides)
-        changes = configuration.difference(self.settings, fresh)
-        fixed = [name for name in changes if name.startswith(_FIXED) or name.endswith(_FIXED_ENDS)]
+        changes = configuration.difference(self.asked, fresh)
+        ends = _FIXED_ENDS if self.online is None else (*_FIXED_ENDS, ".model_file")
+        fixed = [name for name in changes if name.startswith(_FIXED) or name.endswith(ends)]
         if fixed:
             raise ConfigError(f"{', '.join(fixed)}: cannot change while running; restart the daemon")
+        rules.check(fresh)
+        asked, fresh = fresh, rules.in_force(fresh)
         policies, model_sha256 = load_policies(fresh)
         instruments = [spec.instrument for spec in daemon.engine.specs]
         after = make_specs(fresh, instruments, policies, daemon.venue.capabilities)
         specs.check_sizes(after)
         edge.refuse_losing(fresh, instruments)
+        self._put_in_force(daemon, fresh, after, model_sha256)
+        self.asked = asked
+        if self.online is not None:
+            self.online.budget.share = fresh.learning.cpu_share
+        _logger.info("reloaded", changes={name: f"{old} -> {new}" for name, (old, new) in changes.items()})
+        log.configure(level=fresh.log.level, style=fresh.log.style)
+
+    def _put_in_force(
+        self, daemon: Daemon, fresh: Config, after: list[MarketSpec], model_sha256: str
+    ) -> None:
+        """Swaps between two events what the engine runs by."""
         now_ns = daemon.clock.now_ns()
         daemon.engine.apply(after, specs.account_limits(fresh), now_ns)
         if daemon.event_log is not None:
             daemon.event_log.reloaded(Reloaded(now_ns, orjson.dumps(fresh.public()).decode()))
         self.settings = fresh
         daemon.health.config_sha256, daemon.health.model_sha256 = fresh.sha256(), model_sha256
-        _logger.info("reloaded", changes={name: f"{old} -> {new}" for name, (old, new) in changes.items()})
-        log.configure(level=fresh.log.level, style=fresh.log.style)
+
+    def _observe(self, daemon: Daemon, online: "Online", event: Event) -> None:
+        """What the engine has just taken in; a shadow that won takes over between two quote cycles."""
+        online.observe(daemon.engine, event)
+        if isinstance(event, CycleTick):
+            takeover = online.takeover(daemon.engine)
+            if takeover is not None:
+                daemon.apply(lambda: self._take_over(daemon, online, takeover))
+
+    def _take_over(self, daemon: Daemon, online: "Online", takeover: "Takeover") -> None:
+        """The same way as a reload's, with one market's policy exchanged."""
+        rules.remember(self.asked, takeover.m, takeover.path)
+        fresh = rules.in_force(self.asked)
+        policies: list[Policy] = [spec.policy for spec in daemon.engine.specs]
+        policies[takeover.m] = explored(takeover.policy, fresh)
+        instruments = [spec.instrument for spec in daemon.engine.specs]
+        after = make_specs(fresh, instruments, policies, daemon.venue.capabilities)
+        self._put_in_force(daemon, fresh, after, model_hashes(policies))
+        online.put_in_force(takeover)
+        _logger.info(
+            "shadow model took over", symbol=takeover.symbol, model=takeover.policy.name,
+            sha256=takeover.policy.sha256, trial=takeover.words,
+        )  # fmt: skip
 
 
-_FIXED = ("mode", "venue.", "demo.", "service.", "state_dir", "account.spot_equity")
+_FIXED = (
+    "mode", "venue.", "demo.", "service.", "state_dir", "account.spot_equity",
+    "learning.online", "learning.window_h", "learning.learning_rate", "learning.seed",
+)  # fmt: skip
 _FIXED_ENDS = (".symbol", ".cycle_s")
 
 
@@ -274,6 +348,18 @@ def _fail_closed(
         try:
             step(event)
         except Exception as error:  # noqa: BLE001 (fail closed: whatever it is, stop trading)
+            failed(error)
+
+    return guarded
+
+
+def _fail_open(work: Callable[P, None], failed: Callable[[BaseException], None]) -> Callable[P, None]:
+    """For what trading does not depend on: it may fail, and is told so, and trading goes on."""
+
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            work(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it must not reach the engine)
             failed(error)
 
     return guarded

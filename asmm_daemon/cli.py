@@ -84,10 +84,12 @@ def run(
 @app.command()
 def check(path: ConfigOption = config.DEFAULT_PATH, overrides: SetOption = None) -> None:
     """Validates a configuration and prints it in effect, with the table of quotes per γ."""
+    from asmm_daemon.learn.online import rules
     from asmm_daemon.service import check as checking
 
     settings = config.load(path, tuple(overrides or ()))
     config.keys(settings)
+    rules.check(settings)
     for line in checking.report(settings):
         print(line)
 

@@ -21,6 +21,11 @@ def mono_ns() -> int:
     return time.monotonic_ns()
 
 
+def thread_cpu_ns() -> int:
+    """CPU time that the calling thread has used, in nanoseconds."""
+    return time.thread_time_ns()
+
+
 class Clock:
     """Venue time, derived from the monotonic clock so that it never steps back by itself."""
 

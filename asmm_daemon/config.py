@@ -25,7 +25,17 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from asmm_daemon.config_sections import Account, Demo, Limits, Log, Policy, Quoting, Service, VenueSection
+from asmm_daemon.config_sections import (
+    Account,
+    Demo,
+    Learning,
+    Limits,
+    Log,
+    Policy,
+    Quoting,
+    Service,
+    VenueSection,
+)
 from asmm_daemon.errors import ConfigError
 
 Mode = Literal["demo", "paper", "testnet", "live"]
@@ -56,6 +66,7 @@ class Config(BaseSettings):
     quoting: Quoting = Quoting()
     limits: Limits = Limits()
     policy: Policy = Policy()
+    learning: Learning = Learning()
     service: Service = Service()
     log: Log = Log()
     market: Annotated[tuple[Market, ...], Field(min_length=1)]
@@ -109,6 +120,11 @@ class Config(BaseSettings):
             )
         if (self.venue.rest_url == "") != (self.venue.ws_url == ""):
             raise ValueError("venue.rest_url and venue.ws_url: set both, or neither")
+        if self.learning.online and not any(market.policy.model_file for market in self.market):
+            raise ValueError(
+                "learning.online = true: no market has a policy.model_file to start from; train one with "
+                "`asmm train`, or set it to false"
+            )
         return self
 
     @property

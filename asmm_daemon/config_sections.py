@@ -147,6 +147,20 @@ class Policy(Section):
     model_file: str = ""
 
 
+class Learning(Section):
+    """Learning while trading."""
+
+    online: bool = False
+    cpu_share: Annotated[float, Field(gt=0, le=0.8)] = 0.2
+    window_h: Annotated[float, Field(ge=0.01, le=48)] = 4.0
+    min_transitions: Annotated[int, Field(ge=64, le=100_000)] = 2000
+    learning_rate: Annotated[float, Field(gt=0, le=0.01)] = 0.0001
+    margin: NotNegative = 0.0
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.9
+    explore: Annotated[float, Field(ge=0, le=0.2)] = 0.0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
+
+
 class Service(Section):
     """The daemon's own servers and beats."""
 

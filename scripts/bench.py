@@ -16,6 +16,7 @@ from bench_table import DATA, Line, effort, render
 PARTS = {
     "venue": ("bench_venue", "venue_lines", "CPU per book message and per trade beside ccxt alone"),
     "cycle": ("bench_cycle", "lines", "one full quote cycle, without and with a network"),
+    "online": ("bench_online", "lines", "the quote cycle beside a thread that learns"),
     "orders": ("bench_venue", "order_lines", "order round trip beside bare aiohttp; the journal's write"),
     "kernel": ("bench_loop", "lines", "the fill loop beside hftbacktest's"),
     "learn": ("bench_learn", "lines", "learner updates per second beside a plain loop in torch"),

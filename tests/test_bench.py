@@ -68,5 +68,5 @@ def test_an_unknown_part_is_refused_by_name():
         [sys.executable, str(SCRIPTS / "bench.py"), "kernl"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    parts = "venue, cycle, orders, kernel, learn, backtest, memory, start"
+    parts = "venue, cycle, online, orders, kernel, learn, backtest, memory, start"
     assert f"no part 'kernl'; there are {parts}" in done.stderr

@@ -1,7 +1,8 @@
 """The messages of a tape: where each ends, when the venue sent it and when the daemon saw it.
 
 The venue's side of a backtest goes through a tape by `venue_ns`, the daemon's side by `local_ns`; both
-times never step back.
+times never step back. What is announced for later, as the running daemon's funding rows are, was sent at
+the latest when it was seen.
 """
 
 from typing import NamedTuple
@@ -36,7 +37,7 @@ def _fill(
     at = 0
     venue = local = np.int64(0)
     for i in range(rows.size):
-        venue = max(venue, rows[i].exch_ns)
+        venue = max(venue, min(rows[i].exch_ns, rows[i].local_ns))
         if rows[i].last:
             local = max(local, rows[i].local_ns)
             ends[at] = i + 1

@@ -127,6 +127,10 @@ class Desk:
         self.backoffs: dict[tuple[int, int], Backoff] = {}
         self.action = Action(spec.quote.gamma, spec.quote.skew, -1)
         self.fallback = ""
+        self.chosen_ns = -1
+        """Time of the last cycle in which the policy's own action was taken while quoting."""
+        self.pauses = 0
+        """How often quoting was paused or halted."""
         self.quoting = False
         """Whether `decision` holds quotes that are wanted now."""
         self.refused = False

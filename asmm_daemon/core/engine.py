@@ -19,6 +19,7 @@ from asmm_daemon.core.explain import Explain
 from asmm_daemon.core.history import warm_market
 from asmm_daemon.core.ledger import Ledger
 from asmm_daemon.core.market import MarketState, on_message
+from asmm_daemon.core.moment import Moment, moment_of
 from asmm_daemon.core.operate import operate
 from asmm_daemon.core.outbox import Outbox
 from asmm_daemon.core.oversight import State, Switch
@@ -188,6 +189,10 @@ class Engine:
     def features(self, m: int) -> NDArray[np.float64]:
         """A copy of the last cycle's features of a market."""
         return self._desks[m].features.copy()
+
+    def moment(self, m: int) -> Moment | None:
+        """The quote cycle that has just been taken in, for a learner; None where nothing was chosen in it."""
+        return moment_of(self._desks[m], self._outbox.t_ns)
 
     @property
     def specs(self) -> tuple[MarketSpec, ...]:

@@ -47,6 +47,8 @@ class Quoter:
             desk.action, desk.fallback = choose(desk.spec.policy, desk.spec.quote, desk.features, now)
             if desk.fallback:
                 _count_fallback(desk, desk.fallback)
+            elif desk.machine.state is not State.HALTED:
+                desk.chosen_ns = now
             self.requote(desk, "cycle")
 
     def follow_price(self, desk: Desk) -> None:

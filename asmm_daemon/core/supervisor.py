@@ -128,6 +128,7 @@ class Supervisor:
             desk.first_active_ns = now
         if state >= State.PAUSED:
             desk.quoting = False
+            desk.pauses += 1
             self.trader.sync(desk)
         self.requote(desk, "state")
 

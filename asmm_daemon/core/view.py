@@ -115,6 +115,34 @@ class StateChange:
 
 
 @dataclass(frozen=True, slots=True)
+class LessonView:
+    """What learning has come to in one market. Results are net PnL in quote currency per hour."""
+
+    symbol: str
+    updates: int
+    """Updates of the shadow's weights in this session."""
+    transitions: int
+    """Transitions that the shadow may learn from."""
+    trials: int
+    swaps: int
+    running_per_hour: float
+    """Of the running model in the last trial, NaN before the first."""
+    shadow_per_hour: float
+    verdict: str
+    """How the last trial ended, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class LearningView:
+    """The learning thread. `failure` says why it stopped; empty while it works."""
+
+    cpu_share: float
+    """Of one core, used since it began."""
+    failure: str
+    markets: tuple[LessonView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EngineView:
     """The whole engine. `state` is the worst of the markets'."""
 

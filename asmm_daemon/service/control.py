@@ -92,6 +92,8 @@ def render(data: dict[str, Any], *, as_json: bool, explain: bool) -> Iterator[st
         yield from _market(market)
         if explain:
             yield from _explain(market, data["t_ns"])
+    if data.get("learning") is not None:
+        yield from _learning(data["learning"])
 
 
 def _market(market: dict[str, Any]) -> Iterator[str]:
@@ -110,6 +112,18 @@ def _market(market: dict[str, Any]) -> Iterator[str]:
         yield f"  quotes nothing: {', '.join(market['missing'])}"
     for side, reason in market["sides_off"].items():
         yield f"  {side} off: {reason}"
+
+
+def _learning(learning: dict[str, Any]) -> Iterator[str]:
+    state = (
+        f"stopped: {learning['failure']}" if learning["failure"] else f"{learning['cpu_share']:.0%} of a core"
+    )
+    yield f"learning: {state}"
+    for lesson in learning["markets"]:
+        yield (
+            f"  {lesson['symbol']}: {lesson['transitions']} transitions, {lesson['updates']} updates, "
+            f"{lesson['trials']} trials, {lesson['swaps']} taken over; {lesson['verdict']}"
+        )
 
 
 def _bps(name: str, value: float | None) -> str:

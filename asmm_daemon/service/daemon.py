@@ -16,6 +16,7 @@ from asmm_daemon import log
 from asmm_daemon.clock import Clock, mono_ns
 from asmm_daemon.core.engine import Engine
 from asmm_daemon.core.records import Record, RecordKind
+from asmm_daemon.core.view import LearningView
 from asmm_daemon.errors import AsmmError, StateError
 from asmm_daemon.events import Amend, Command, CycleTick, Event, Operator, Place, Replace, WatchTick
 from asmm_daemon.service.cadence import beats
@@ -72,6 +73,10 @@ class Daemon:
         self.clock, self.health, self.metrics, self.notifier = clock, health, metrics, notifier
         self._cycle_s, self._shutdown_s, self._reload = cycle_s, shutdown_s, reload
         self.event_log = event_log
+        self.observe: Callable[[Event], None] | None = None
+        """Told every event once the engine has taken it in and its commands are on their way."""
+        self.learning: Callable[[], LearningView] | None = None
+        """What status and metrics show of online learning."""
         self.stop = asyncio.Event()
         self._drained = asyncio.Event()
         self._sealed = False
@@ -123,6 +128,13 @@ class Daemon:
         if self.event_log is not None:
             self.event_log.write(event, commands)
         self._flush(commands)
+        if self.observe is not None:
+            self.observe(event)
+
+    def apply(self, change: Callable[[], None]) -> None:
+        """Changes what the engine runs by, between two events; its records are journaled."""
+        change()
+        self._flush()
 
     def _flush(self, commands: list[Command] | None = None) -> None:
         records = self.engine.drain_records()
@@ -214,6 +226,7 @@ class Daemon:
         while not self.stop.is_set():
             self.health.view = view = self.engine.view()
             self.health.budget_ratio = self.venue.budget.ratio
+            self.health.learning = self.learning() if self.learning is not None else None
             for m, market in enumerate(view.markets):
                 self.health.deadman[market.symbol] = self.venue.deadman_armed(m)
                 self.venue.set_healthy(m, market.state in ("ACTIVE", "REDUCING"))
@@ -262,6 +275,7 @@ class Daemon:
             "deadman_armed": dict(health.deadman),
             "epoch": self.journal.epoch,
         }
+        data["learning"] = plain(health.learning)
         return data
 
     async def operate(self, action: str, reason: str) -> str:
@@ -304,6 +318,7 @@ class Daemon:
                 _logger.error("a task failed", task=name, exc_info=error)
             self._fail(f"{name} ended: {error!r}" if error else f"{name} ended unexpectedly")
         outcome = await self._shut_down()
+        self.event_log = None  # what still comes in belongs to no session
         self._drained.set()
         self._wake.set()
         venue_stop.set()

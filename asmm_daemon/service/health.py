@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from asmm_daemon.core.view import EngineView
+from asmm_daemon.core.view import EngineView, LearningView
 from asmm_daemon.service.cadence import LagMeter
 
 
@@ -21,5 +21,7 @@ class Health:
     failure: str = ""
     view: EngineView | None = None
     """The engine as of the last second: what metrics and the terminal show."""
+    learning: LearningView | None = None
+    """Learning as of the last second, None where it is off."""
     last_cycle_mono_ns: int = 0
     last_watch_mono_ns: int = 0

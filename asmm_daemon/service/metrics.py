@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from asmm_daemon import __version__
-from asmm_daemon.core.view import EngineView, MarketView
+from asmm_daemon.core.view import EngineView, LearningView, LessonView, MarketView
 from asmm_daemon.errors import StateError
 from asmm_daemon.service.health import Health
 
@@ -37,6 +37,11 @@ _MARKET_GAUGES: tuple[tuple[str, str, Callable[[MarketView], float]], ...] = (
 )
 _MARKET_COUNTERS: tuple[tuple[str, str, Callable[[MarketView], float]], ...] = (
     ("asmm_cycles_skipped", "Quote cycles that were late and left out", lambda v: v.counts.cycles_skipped),
+)
+_LESSON_COUNTERS: tuple[tuple[str, str, Callable[[LessonView], float]], ...] = (
+    ("asmm_learning_updates", "Updates of the shadow model", lambda v: v.updates),
+    ("asmm_learning_trials", "Trials of the shadow against the running model", lambda v: v.trials),
+    ("asmm_learning_swaps", "Shadow models that took over", lambda v: v.swaps),
 )
 
 
@@ -95,6 +100,8 @@ class Metrics(Collector):
             "1 unless the last reload was refused",
             float(health.reload_ok),
         )
+        if health.learning is not None:
+            yield from _learning(health.learning)
         view = health.view
         if view is None:
             return
@@ -169,6 +176,27 @@ class Metrics(Collector):
             for order in market.orders:
                 quotes.add_metric([market.symbol, _SIDES[order.side], str(order.level)], float(order.price))
         yield quotes
+
+
+def _learning(view: LearningView) -> Iterable[Metric]:
+    yield _gauge("asmm_learning_cpu_ratio", "Share of a core that learning has used", view.cpu_share)
+    yield _gauge("asmm_learning_failed", "1 once learning has stopped", float(bool(view.failure)))
+    for name, text, read in _LESSON_COUNTERS:
+        counter = CounterMetricFamily(name, text, labels=["symbol"])
+        for lesson in view.markets:
+            counter.add_metric([lesson.symbol], read(lesson))
+        yield counter
+    known = GaugeMetricFamily("asmm_learning_transitions", "Transitions to learn from", labels=["symbol"])
+    result = GaugeMetricFamily(
+        "asmm_learning_result_per_hour", "Net PnL in the last trial", labels=["symbol", "model"]
+    )
+    for lesson in view.markets:
+        known.add_metric([lesson.symbol], lesson.transitions)
+        for model, value in (("running", lesson.running_per_hour), ("shadow", lesson.shadow_per_hour)):
+            if isfinite(value):
+                result.add_metric([lesson.symbol, model], value)
+    yield known
+    yield result
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

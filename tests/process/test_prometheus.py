@@ -11,8 +11,8 @@ from process_tools import ROOT, wait_for
 
 SYSTEMD = ROOT / "systemd"
 RULES = SYSTEMD / "asmm.rules.yml"
-# They appear with their first event.
-RARE = {"asmm_rejects_total", "asmm_policy_fallbacks_total"}
+# They appear with their first event, or where the daemon learns.
+RARE = {"asmm_rejects_total", "asmm_policy_fallbacks_total", "asmm_learning_failed"}
 needs_promtool = pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
 SCENARIO = f"""
 rule_files: [{RULES}]

@@ -2,9 +2,13 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
+from asmm_daemon.core.view import LearningView, LessonView
 from asmm_daemon.service import control, screen
+from asmm_daemon.service.health import Health
+from asmm_daemon.service.metrics import Metrics
 from asmm_daemon.service.plain import plain, short
 from tests.core.bench import Bench
 
@@ -69,3 +73,40 @@ def test_screen_of_a_halt_says_how_to_end_it():
     stream = io.StringIO()
     Console(file=stream, width=80).print(screen.render(bench.engine.view()))
     assert 'asmm resume --reason "…"' in stream.getvalue()
+
+
+def _learning(failure=""):
+    lesson = LessonView("BTCUSDT", 400, 2880, 3, 1, -1.5, float("nan"), "shadow 2 against 1 USDT per hour")
+    return LearningView(0.194, failure, (lesson,))
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [("", "learning: 19% of a core"), ("OSError: full", "learning: stopped: OSError: full")],
+)
+def test_status_says_how_learning_goes(failure, said):
+    """Its share or why it stopped, and per market what it has come to; nothing where it is off."""
+    data = plain(_bench().engine.view())
+    data["learning"] = None
+    assert "learning" not in "\n".join(control.render(data, as_json=False, explain=False))
+    data["learning"] = plain(_learning(failure))
+    lines = list(control.render(data, as_json=False, explain=False))
+    assert lines[-2] == said
+    assert lines[-1] == (
+        "  BTCUSDT: 2880 transitions, 400 updates, 3 trials, 1 taken over; shadow 2 against 1 USDT per hour"
+    )
+
+
+def test_metrics_of_learning():
+    """Counters and the last trial by market; a number that is not known is left out."""
+    health = Health("config")
+    health.learning = _learning()
+    read = Metrics(health).registry.get_sample_value
+    market = {"symbol": "BTCUSDT"}
+    assert read("asmm_learning_cpu_ratio") == 0.194
+    assert read("asmm_learning_failed") == 0
+    assert read("asmm_learning_updates_total", market) == 400
+    assert read("asmm_learning_transitions", market) == 2880
+    assert read("asmm_learning_swaps_total", market) == 1
+    assert read("asmm_learning_result_per_hour", {**market, "model": "running"}) == -1.5
+    assert read("asmm_learning_result_per_hour", {**market, "model": "shadow"}) is None

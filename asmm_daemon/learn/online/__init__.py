@@ -1,0 +1,1 @@
+"""Learning while trading: a shadow model, and its trial against the running one."""

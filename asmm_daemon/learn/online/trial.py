@@ -1,0 +1,179 @@
+"""The shadow against the running model: both trade the same recent market in the simulation, fees and all.
+
+A policy that always acts alike leaves no trace of what another would have earned, so no estimate from the
+daemon's own transitions could tell. The simulation can: its fills are judged by the venue's queue and the
+latency. What differs is compared by the paired block bootstrap over equal pieces of the stretch.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from math import nan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asmm_daemon.backtest.bootstrap import Difference, studentised
+from asmm_daemon.backtest.fast.engine import more_fills
+from asmm_daemon.backtest.fast.loop import ASKS, FULL, act, run, write_step
+from asmm_daemon.backtest.fast.records import Fast, new_fast
+from asmm_daemon.backtest.setup import Setup
+from asmm_daemon.backtest.timeline import Timeline
+from asmm_daemon.core.market import MarketState, copy_market
+from asmm_daemon.core.moment import Moment
+from asmm_daemon.core.policy import Policy
+from asmm_daemon.core.quoter import choose
+from asmm_daemon.units import NS_PER_S
+
+BLOCKS = 24
+"""Pieces of a stretch that are drawn: ten minutes each of four hours."""
+FEWEST_CYCLES = 2 * BLOCKS
+"""A shorter stretch tells nothing."""
+RESAMPLES = 1_999
+
+Pause = Callable[[], bool]
+"""Called between pieces of work: waits as long as the budget asks; False means give up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a trial ended. `better` and `worse` are the shadow's, beyond chance."""
+
+    running_per_hour: float
+    """Net PnL of the running model, quote currency."""
+    shadow_per_hour: float
+    difference: Difference
+    better: bool
+    worse: bool
+
+    def words(self, quote: str) -> str:
+        """One sentence for log and status."""
+        if not self.difference.blocks:
+            return "the stretch was too short, or nothing was quoted in it"
+        d = self.difference
+        return (
+            f"shadow {self.shadow_per_hour:.6g} against {self.running_per_hour:.6g} {quote} per hour, "
+            f"difference {d.per_hour:.6g} ({d.level:.0%} interval {d.low:.6g} to {d.high:.6g})"
+        )
+
+
+NOTHING = Verdict(nan, nan, Difference(nan, nan, nan, nan, nan, 0), better=False, worse=False)
+
+
+def start(setup: Setup, market: MarketState, tape: Timeline) -> Fast:
+    """A simulated daemon at the beginning of a tape, its market as it then was."""
+    start_ns = int(tape.local_ns[0])
+    span_s = (int(tape.local_ns[-1]) - start_ns) / NS_PER_S
+    f = new_fast(
+        setup.spec,
+        setup.account,
+        start_ns=start_ns,
+        steps=int(span_s / setup.cycle_s) + 3,
+        cycle_s=setup.cycle_s,
+        entry_ns=setup.latency.entry_ns,
+        response_ns=setup.latency.response_ns,
+        asks=True,
+        spreads_alone=setup.spreads_alone,
+        width=market.book.bids.size,
+    )._replace(market=copy_market(market))
+    for into, its in zip(f.venue.matching.book, market.book, strict=True):
+        into[:] = its
+    f.venue.state["t_ns"] = start_ns
+    return f
+
+
+class Play:
+    """One policy's way through a tape; iterating goes from cycle to cycle and tells each moment."""
+
+    def __init__(self, setup: Setup, market: MarketState, tape: Timeline, policy: Policy) -> None:
+        self._quote, self._tape, self._policy = setup.spec.quote, tape, policy
+        self._f = start(setup, market, tape)
+
+    def __iter__(self) -> Iterator[Moment | None]:
+        """A moment for every cycle in which the policy is asked; None where it failed."""
+        desk = self._f.desk[0]
+        while (stopped := run(self._f, self._tape, 2**62)) in (ASKS, FULL):
+            if stopped == FULL:
+                self._f = more_fills(self._f)
+                continue
+            if desk["reset"]:
+                self._policy.reset()
+                desk["reset"] = False
+            features, now_ns = self._f.features, int(desk["now_ns"])
+            action, fallback = choose(self._policy, self._quote, features, now_ns)
+            wealth = self._wealth()
+            desk["gamma"], desk["skew"], desk["action"] = action.gamma, action.skew, action.index
+            act(self._f)
+            yield (
+                None
+                if fallback
+                else Moment(now_ns, features.astype(np.float32), action.index, wealth, pauses=0)
+            )
+        write_step(self._f)
+
+    def steps(self) -> NDArray[Any]:
+        """The records of all cycles, once it is over."""
+        return self._f.steps[: int(self._f.desk["steps"][0])]
+
+    def _wealth(self) -> float:
+        desk = self._f.desk[0]
+        held = float(desk["lots"]) * float(self._f.params["lot"][0])
+        mid = float(self._f.market.market["mid"][0]) * float(self._f.params["tick"][0])
+        unrealised = held * mid - float(desk["cost"])
+        return float(desk["cash"] + desk["cost"] - desk["fees"]) + min(unrealised, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When the shadow takes over: better by `margin` (quote currency per hour) at this `confidence`."""
+
+    margin: float
+    confidence: float
+    seed: int
+
+
+def judge(
+    setup: Setup,
+    market: MarketState,
+    tape: Timeline,
+    running: Policy,
+    shadow: Policy,
+    rule: Rule,
+    pause: Pause,
+) -> Verdict | None:
+    """Both policies over one stretch of market; None when `pause` said to give up.
+
+    Results count from the first cycle, so that both are compared over the same time.
+    """
+    if not tape.ends.size:
+        return NOTHING
+    equity = []
+    for policy in (running, shadow):
+        one = Play(replace(setup, spec=replace(setup.spec, policy=policy)), market, tape, policy)
+        for _ in one:
+            if not pause():
+                return None
+        equity.append(one.steps()["equity"].copy())
+    return compare(equity[0], equity[1], setup.cycle_s, rule)
+
+
+def compare(running: NDArray[np.float64], shadow: NDArray[np.float64], cycle_s: float, rule: Rule) -> Verdict:
+    """Two equity curves, one value per cycle of the same cycles."""
+    if (
+        running.size != shadow.size
+        or running.size <= FEWEST_CYCLES
+        or not np.isfinite(shadow - running).all()
+    ):
+        return NOTHING
+    more = np.array_split(np.diff(shadow - running), BLOCKS)
+    hours = np.array([len(part) for part in more]) * cycle_s / 3600
+    sums = np.array([part.sum() for part in more])
+    found = studentised(sums, hours, seed=rule.seed, level=rule.confidence, resamples=RESAMPLES)
+    total = float(hours.sum())
+    return Verdict(
+        float(running[-1] - running[0]) / total,
+        float(shadow[-1] - shadow[0]) / total,
+        found,
+        better=found.low > rule.margin,
+        worse=found.high < -rule.margin,
+    )
