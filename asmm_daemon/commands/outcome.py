@@ -60,9 +60,10 @@ class Outcome:
             with console.capture() as text:
                 console.print(made)
             yield text.get().rstrip() + "\n"
-        for number, chosen in enumerate(self.evaluation.chosen, 1):
-            words = (_PARAMETERS.get(name, name + " {:.3g}").format(value) for name, value in chosen.items())
-            yield f"fold {number}, {TUNED}: " + ", ".join(words)
+        for who, found in ((TUNED, self.evaluation.chosen), ("agents on", self.evaluation.bases)):
+            for number, chosen in enumerate(found, 1):
+                words = (_PARAMETERS.get(name, name + " {:.3g}").format(v) for name, v in chosen.items())
+                yield f"fold {number}, {who}: " + ", ".join(words)
         if TUNED in self.floor:
             yield f"{TUNED}: below the participation floor, its result does not count"
 
@@ -70,6 +71,7 @@ class Outcome:
         """The same for programs."""
         told = self.comparison.as_dict() | {
             "tuned": self.evaluation.chosen,
+            "agents_on": self.evaluation.bases,
             "below_floor": list(self.floor),
             "verdicts": [self._sentence(name) for name in self.differences],
         }

@@ -3,8 +3,8 @@
 In each fold the baseline is tuned and the agents are trained on the training stretch; the agents' best
 networks are chosen on the validation stretch; every strategy is then run over the test stretch with fees
 and latency on. Each gets the same budget of passes over the training stretch. The baseline spends it on
-trials. An agent takes τ, half-spread multiplier and minimum from the best of the first half of those
-trials, as the paper's agents build on their tuned baseline, and learns γ and skew for the other half.
+trials. An agent spends half of it on trials without skew, for τ, half-spread multiplier and minimum, as the
+paper's agents build on tuned parameters, and learns γ and skew in the other half.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from asmm_daemon.errors import ConfigError
 from asmm_daemon.events import Rows
 from asmm_daemon.learn.lessons import Goal, Lessons, Span, prepare
 from asmm_daemon.learn.tape_env import Grid
-from asmm_daemon.learn.tuning import FLOOR, Tuned, in_turn, tune, with_parameters
+from asmm_daemon.learn.tuning import FLOOR, in_turn, tune
 from asmm_daemon.tape.columns import TapeInfo
 from asmm_daemon.units import NS_PER_S
 
@@ -60,14 +60,14 @@ class Plan:
     """Hyper-parameters that differ from those of `train_agent`."""
 
     @property
-    def borrowed(self) -> int:
-        """Trials of the baseline's tuning that an agent builds on; at least its first."""
+    def base_trials(self) -> int:
+        """Trials for what an agent quotes on."""
         return max(self.budget // 2, 1)
 
     @property
     def passes(self) -> int:
         """Passes that an agent learns from."""
-        return max(self.budget - self.borrowed, 1)
+        return max(self.budget - self.base_trials, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,8 @@ class Evaluation:
 
     results: dict[str, list[Result]] = field(default_factory=dict)
     chosen: list[dict[str, float]] = field(default_factory=list)
+    bases: list[dict[str, float]] = field(default_factory=list)
+    """What the agents quoted on."""
 
     def add(self, name: str, result: Result) -> None:
         """One more fold of a strategy."""
@@ -140,16 +142,16 @@ def evaluate(
         for name, baseline in baselines(as_setup).items():
             found.add(name, lessons.backtest(baseline, fold.test))
         told(f"fold {number}: tuning")
-        tuned = tune(
-            as_setup,
-            in_turn(lambda candidate: [lessons.backtest(candidate, fold.train)]),  # noqa: B023 (called at once)
-            trials=plan.budget,
-            score=plan.goal.score,
-        )
+        judge = in_turn(lambda candidate: [lessons.backtest(candidate, fold.train)])  # noqa: B023 (called at once)
+        score = plan.goal.score
+        tuned = tune(as_setup, judge, trials=plan.budget, score=score)
         found.chosen.append(tuned.parameters)
         found.add(TUNED, lessons.backtest(replace(tuned.setup, name=TUNED), fold.test))
-        base = base_of(as_setup, tuned, plan.borrowed)
-        ground = replace(lessons, setup=base, gammas=plan.grid.gammas, skews=plan.grid.skews)
+        ground = lessons
+        if plan.agents:
+            base = tune(as_setup, judge, trials=plan.base_trials, score=score, fixed={"skew": 0.0})
+            found.bases.append(base.parameters)
+            ground = replace(lessons, setup=base.setup, gammas=plan.grid.gammas, skews=plan.grid.skews)
         for agent in plan.agents:
             for seed in plan.seeds:
                 told(f"fold {number}: training {agent}, seed {seed}")
@@ -157,13 +159,6 @@ def evaluate(
                 run = replace(ground.setup, name=agent, spec=replace(ground.setup.spec, policy=policy))
                 found.add(f"{agent}/{seed}", ground.backtest(run, fold.test))
     return found
-
-
-def base_of(setup: Setup, tuned: Tuned, trials: int) -> Setup:
-    """What an agent quotes on: the best of the first `trials`, γ and skew the set-up's own."""
-    parameters, _ = max(tuned.trials[:trials], key=lambda trial: trial[1])
-    own = {"gamma": setup.spec.quote.gamma, "skew": setup.spec.quote.skew}
-    return with_parameters(setup, parameters | own, name=setup.name)
 
 
 def train_agent(lessons: Lessons, plan: Plan, agent: Agent, seed: int, folder: Path) -> Policy:

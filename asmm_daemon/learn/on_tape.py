@@ -1,7 +1,8 @@
 """Training over a recording: episodes of the training stretch, the best network by a backtest of another.
 
 A network is worth what a backtest of its greedy policy over the validation stretch scores, by the very
-figure and under the very participation floor that tuning goes by, so that one rule chooses both.
+figure that tuning goes by, so that one rule chooses both; and under a floor a little above that one, since
+the days to come are not those that it is chosen on.
 """
 
 from collections.abc import Callable
@@ -15,8 +16,11 @@ from asmm_daemon.learn.hyper import Hyper
 from asmm_daemon.learn.lessons import Goal, Lessons
 from asmm_daemon.learn.tape_env import Reward
 from asmm_daemon.learn.train import TrainResult, train
-from asmm_daemon.learn.tuning import score_of
+from asmm_daemon.learn.tuning import FLOOR, score_of
 from asmm_daemon.units import NS_PER_S
+
+MARGIN = 0.05
+"""Added to the participation floor where a network is chosen."""
 
 
 def train_on_tape(
@@ -61,7 +65,7 @@ def train_on_tape(
     def judge(learned: Learned) -> float:
         spec = replace(lessons.setup.spec, policy=policy_of(learned, about))
         result = lessons.backtest(replace(lessons.setup, spec=spec), lessons.validation)
-        return score_of(measure(result), goal.score)
+        return score_of(measure(result), goal.score, FLOOR + MARGIN)
 
     stretch_s = (lessons.train.end_ns - lessons.train.start_ns) / NS_PER_S
     env = lessons.env(

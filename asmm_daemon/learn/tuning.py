@@ -5,7 +5,7 @@ than the participation floor is worth less than any that keeps it: otherwise the
 that does not make.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Literal
@@ -96,6 +96,7 @@ def tune(
     score: Score = "pnl",
     sampler: Sampler = "tpe",
     batch: int = 1,
+    fixed: Mapping[str, float] | None = None,
     progress: Callable[[int, float], None] | None = None,
 ) -> Tuned:
     """The best parameters by `trials` backtests on the training data.
@@ -109,6 +110,7 @@ def tune(
         sampler: `tpe`, `genetic` (NSGA-II) or `random`.
         batch: trials that are asked for at a time, before any of them is told. The study depends on it,
             and not on how many of them the judge runs side by side.
+        fixed: parameters that are not searched, by name, after the first trial.
         progress: told the trial's number and the best score so far.
 
     Raises:
@@ -118,7 +120,10 @@ def tune(
         if value < 1:
             raise ConfigError(f"{name} = {value}: at least 1")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(direction="maximize", sampler=sampler_of(sampler, seed, batch))
+    searched = sampler_of(sampler, seed, batch)
+    if fixed:
+        searched = optuna.samplers.PartialFixedSampler(dict(fixed), searched)
+    study = optuna.create_study(direction="maximize", sampler=searched)
     found: list[Statistics] = []
     study.enqueue_trial(
         {"gamma": 0.1, "skew": 0.0, "tau_s": 20.0, "half_spread_factor": 1.0, "min_half_spread_bps": 0.0}

@@ -8,8 +8,8 @@ from asmm_daemon.backtest.statistics import measure
 from asmm_daemon.learn.hyper import Hyper
 from asmm_daemon.learn.lessons import Goal, Span, prepare
 from asmm_daemon.learn.model_file import load_policy
-from asmm_daemon.learn.on_tape import train_on_tape
-from asmm_daemon.learn.tuning import score_of
+from asmm_daemon.learn.on_tape import MARGIN, train_on_tape
+from asmm_daemon.learn.tuning import FLOOR, score_of
 from tests.backtest.markets import START_NS, S, setup, synthetic
 
 HYPER = Hyper(layers=(16,), steps=512, learn_after=64, batch=16, steps_per_update=4, evaluate_every=128)
@@ -29,7 +29,7 @@ def test_the_best_network_is_the_one_whose_backtest_scores_best(lessons, tmp_pat
     found = train_on_tape(lessons, goal, HYPER, tmp_path, n_envs=4, progress=told.append)
     spec = replace(lessons.setup.spec, policy=load_policy(tmp_path / "best.json"))
     result = lessons.backtest(replace(lessons.setup, spec=spec), lessons.validation)
-    assert found.evaluation == score_of(measure(result), "pnl")
+    assert found.evaluation == score_of(measure(result), "pnl", FLOOR + MARGIN)
     assert found.evaluation == max(p.evaluation for p in told if p.evaluation == p.evaluation)
     assert len({p.evaluation for p in told}) > 1
 

@@ -7,7 +7,7 @@ import pytest
 
 from asmm_daemon.backtest.fast.engine import run_fast
 from asmm_daemon.errors import ConfigError
-from asmm_daemon.learn.evaluation import Plan, base_of, baselines, folds
+from asmm_daemon.learn.evaluation import Plan, baselines, folds
 from asmm_daemon.learn.tuning import FAR_BELOW, in_turn, score_of, tune
 from tests.backtest.markets import S, setup, synthetic
 
@@ -79,15 +79,17 @@ def test_the_quiet_baseline_never_trades_and_the_others_do():
     assert all(result.counts["orders"] > 0 for result in results.values())
 
 
-def test_agents_build_on_the_first_half_of_the_tuning():
-    """τ, multiplier and minimum of the best early trial, γ and skew their own: one budget in all."""
+def test_a_fixed_parameter_is_not_searched():
+    """Every trial has it, the others differ."""
     info, tape = synthetic(15)
-    made = setup(info)
-    found = tune(made, in_turn(lambda s: [run_fast(s, info, tape)]), trials=4)
-    plan = Plan(budget=4)
-    base = base_of(made, found, plan.borrowed).spec.quote
-    best, _ = max(found.trials[:2], key=lambda trial: trial[1])
-    assert (base.tau_min_s, base.tau_max_s) == (best["tau_s"], best["tau_s"])
-    assert base.half_spread_factor == best["half_spread_factor"]
-    assert (base.gamma, base.skew) == (made.spec.quote.gamma, made.spec.quote.skew)
-    assert plan.borrowed + plan.passes == plan.budget
+    judge = in_turn(lambda s: [run_fast(s, info, tape)])
+    trials = tune(setup(info), judge, trials=4, fixed={"skew": 0.0}).trials
+    assert {parameters["skew"] for parameters, _ in trials} == {0.0}
+    assert len({parameters["gamma"] for parameters, _ in trials}) == 4
+
+
+@pytest.mark.parametrize("budget", [2, 3, 20])
+def test_an_agent_spends_what_the_baseline_may_spend(budget):
+    """Trials for what it quotes on, and passes to learn from."""
+    plan = Plan(budget=budget)
+    assert plan.base_trials + plan.passes == budget
