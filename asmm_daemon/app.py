@@ -88,7 +88,7 @@ def run(options: RunOptions) -> int:
 
 def _compile(settings: Config) -> None:
     """Where the cache is cold, this takes most of a minute: no event loop may stand still so long."""
-    patience = threading.Timer(2.0, _logger.info, ["compiling; the first start takes up to a minute"])
+    patience = threading.Timer(2.0, _logger.info, ["compiling; the first start takes a minute or two"])
     patience.daemon = True
     patience.start()
     warm_engine()

@@ -1,6 +1,7 @@
 """Compiles the kernels of the backtest and its environments: `python -m asmm_daemon.learn.warm`."""
 
 from decimal import Decimal
+from importlib.util import find_spec
 
 from asmm_daemon.backtest.core_engine import run_core
 from asmm_daemon.backtest.fast.engine import begin, run_fast
@@ -30,3 +31,7 @@ def warm_up() -> None:
 
 if __name__ == "__main__":
     warm_up()
+    if find_spec("torch"):
+        from asmm_daemon.learn.online import warm
+
+        warm.warm_up()
