@@ -13,9 +13,9 @@ class Moment:
     """A cycle in which a policy's own action was taken.
 
     `features` in raw units as the policy saw them; `index` the action in the model's grid, -1 from none.
-    `wealth` is what the dampened reward is the change of, in quote currency: realised profit, plus an
-    unrealised loss, less fees. `pauses` counts how often quoting was paused or halted so far: two moments
-    with different counts have an interruption between them.
+    `wealth` is what the dampened reward is the change of, in quote currency: realised profit and funding,
+    plus an unrealised loss, less fees; on spot beyond holding the target. `pauses` counts how often quoting
+    was paused or halted so far: two moments with different counts have an interruption between them.
     """
 
     t_ns: int
@@ -30,5 +30,6 @@ def moment_of(desk: Desk, t_ns: int) -> Moment | None:
     mid, ledger = desk.mid, desk.ledger
     if desk.chosen_ns != t_ns or not desk.valid or mid is None or ledger.opened_ns is None:
         return None
-    wealth = ledger.realised + min(ledger.unrealised(mid), ZERO) - ledger.fee_cost
+    _, held = ledger.held(mid)
+    wealth = ledger.realised + ledger.funding + min(ledger.unrealised(mid) - held, ZERO) - ledger.fee_cost
     return Moment(t_ns, desk.features.astype(np.float32), desk.action.index, float(wealth), desk.pauses)

@@ -104,7 +104,7 @@ def pick(many: Fast, i: int) -> Fast:
 
 
 @inlined_kernel
-def _wealth(f: Fast, kind: int) -> float:
+def wealth_of(f: Fast, kind: int) -> float:
     """What a reward is the change of, quote currency, fees and funding in; on spot beyond holding."""
     d = f.desk[0]
     held = d.lots * f.params[0].lot * mid_price(f) - holding(f)
@@ -148,14 +148,14 @@ def step_all(
         d = f.desk[0]
         d.steps = d.fills = 0
         d.later[:] = 0
-        before = _wealth(f, kind)
+        before = wealth_of(f, kind)
         if actions[i] >= 0:
             d.action = actions[i]
             d.gamma = gammas[actions[i] // skews.size]
             d.skew = skews[actions[i] % skews.size]
             act(f)
         running[i] = run(f, tape, end_ns[i]) == ASKS
-        reward = _wealth(f, kind) - before
+        reward = wealth_of(f, kind) - before
         if kind == PENALISED:
             reward -= penalty * abs(f.decision[0].q)
         rewards[i] = reward

@@ -17,6 +17,7 @@ from asmm_daemon.backtest.bootstrap import Difference, studentised
 from asmm_daemon.backtest.fast.engine import more_fills
 from asmm_daemon.backtest.fast.loop import ASKS, FULL, act, run, write_step
 from asmm_daemon.backtest.fast.records import Fast, new_fast
+from asmm_daemon.backtest.fast.vector import DAMPENED, wealth_of
 from asmm_daemon.backtest.setup import Setup
 from asmm_daemon.backtest.timeline import Timeline
 from asmm_daemon.core.market import MarketState, copy_market
@@ -101,7 +102,7 @@ class Play:
                 desk["reset"] = False
             features, now_ns = self._f.features, int(desk["now_ns"])
             action, fallback = choose(self._policy, self._quote, features, now_ns)
-            wealth = self._wealth()
+            wealth = float(wealth_of(self._f, DAMPENED))
             desk["gamma"], desk["skew"], desk["action"] = action.gamma, action.skew, action.index
             act(self._f)
             yield (
@@ -114,13 +115,6 @@ class Play:
     def steps(self) -> NDArray[Any]:
         """The records of all cycles, once it is over."""
         return self._f.steps[: int(self._f.desk["steps"][0])]
-
-    def _wealth(self) -> float:
-        desk = self._f.desk[0]
-        held = float(desk["lots"]) * float(self._f.params["lot"][0])
-        mid = float(self._f.market.market["mid"][0]) * float(self._f.params["tick"][0])
-        unrealised = held * mid - float(desk["cost"])
-        return float(desk["cash"] + desk["cost"] - desk["fees"]) + min(unrealised, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
