@@ -28,6 +28,8 @@ from asmm_daemon.units import BUY, SELL
 
 _DISTRUST = frozenset({Cause.REDUCE_ONLY, Cause.AUTH, Cause.MAINTENANCE})
 """Refusals after which nothing is quoted until the account is reconciled anew."""
+_OVERTAKEN = frozenset({Cause.POST_ONLY, Cause.NOT_FOUND})
+"""Refusals by which the market was faster than the request: it crossed the price, or filled the order."""
 _UNASKED = frozenset({OrderState.PENDING_NEW, OrderState.LIVE, OrderState.PENDING_AMEND})
 _JOURNALED_FROM_PENDING = frozenset({OrderState.PENDING_NEW, OrderState.UNKNOWN_NEW})
 
@@ -193,11 +195,11 @@ class Bookkeeper:
         if event.cause is Cause.BALANCE:
             desk.balance_off[order.side] = "insufficient balance"
             desk.reconciliation.asked_ns = 0
-        elif event.cause is Cause.POST_ONLY:
+        elif event.cause in _OVERTAKEN:
             strike(backoff, event.t_ns, 0.05, 2.0)
         elif event.cause is Cause.CLOCK and backoff.strikes:
             desk.board.set(Switch.RECONCILE, "the venue refuses our clock")
-        if event.cause not in (Cause.BALANCE, Cause.POST_ONLY):
+        if event.cause is not Cause.BALANCE and event.cause not in _OVERTAKEN:
             strike(backoff, event.t_ns, 1.0, 15.0)
 
 

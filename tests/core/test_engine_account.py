@@ -69,6 +69,21 @@ def test_post_only_refusals_are_normal_and_slowed_down():
     assert bench.market.rejects == {"-5022": 6}
 
 
+def test_amends_that_a_fill_overtook_do_not_make_the_side_wait():
+    """-2013, 110001: the order had just been filled; its side quotes again within half a second."""
+    bench = Bench()
+    orders = bench.ready()
+    bench.accept(orders)
+    (bid,) = (order for order in orders if order.side == 1)
+    for _ in range(3):
+        bench.feed(Rejected(bench.later(0.001), 0, bid.cid, "amend", Cause.NOT_FOUND, "110001", ""))
+    price, qty = bench.unit.price(bid.price), bench.unit.qty(bid.qty)
+    t = bench.later(0.001)
+    bench.feed(FillEvent(t, 0, bid.cid, "", "t1", 1, price, qty, D(0), "USDT", True, t, "stream"))
+    bench.book()
+    assert [c for _ in range(5) for c in bench.watch(0.1) if isinstance(c, Place) and c.side == 1]
+
+
 def test_a_refused_reduce_only_means_that_the_position_is_not_what_we_think():
     """-2022: nothing is quoted until a fresh snapshot agrees."""
     bench = Bench()

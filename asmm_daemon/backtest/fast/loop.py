@@ -60,7 +60,7 @@ NEAR_BPS = 5.0
 NEAR_TICKS = 2.0
 LIMIT_SHARE = 0.9
 _HORIZONS_NS = tuple(int(horizon * NS_PER_S) for horizon in HORIZONS_S)
-_POST_ONLY_S, _POST_ONLY_MOST_S, _OTHER_S, _OTHER_MOST_S = 0.05, 2.0, 1.0, 15.0
+_OVERTAKEN_S, _OVERTAKEN_MOST_S = 0.05, 2.0
 
 
 @hot_kernel
@@ -206,7 +206,7 @@ def _on_cancelled(f: Fast, order: int) -> None:
     level = entry.level
     drop_order(f, at)
     if not asked:
-        strike(f, side, level, _POST_ONLY_S, _POST_ONLY_MOST_S)
+        strike(f, side, level, _OVERTAKEN_S, _OVERTAKEN_MOST_S)
     if f.desk[0].quoting:
         requote(f)
 
@@ -215,11 +215,9 @@ def _on_cancelled(f: Fast, order: int) -> None:
 def _on_refused(f: Fast, kind: int, order: int, side: int) -> None:
     at = find_order(f, order)
     level = f.levels[order % QUEUE]
-    if kind == CREATE_CROSSED or kind == AMEND_CROSSED:
-        f.desk[0].crossed += 1
-        strike(f, side, level, _POST_ONLY_S, _POST_ONLY_MOST_S)
-    elif kind == AMEND_MISSED:
-        strike(f, side, level, _OTHER_S, _OTHER_MOST_S)
+    if kind == CREATE_CROSSED or kind == AMEND_CROSSED or kind == AMEND_MISSED:
+        f.desk[0].crossed += kind != AMEND_MISSED
+        strike(f, side, level, _OVERTAKEN_S, _OVERTAKEN_MOST_S)
     if at >= 0 and (kind == CREATE_CROSSED or kind == NOT_ATTEMPTED):
         drop_order(f, at)
         if f.desk[0].quoting:
