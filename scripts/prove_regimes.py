@@ -48,39 +48,40 @@ from asmm_daemon.learn.tape_env import Reward
 from asmm_daemon.learn.train import train
 from asmm_daemon.learn.tuning import sampler_of, suggest, with_parameters
 
-TRAINING = tuple(range(1001, 1025))
-VALIDATION = tuple(range(4001, 4017))
+TRAINING = tuple(range(1001, 1017))
+VALIDATION = tuple(range(4001, 4013))
 TEST = tuple(range(9001, 9121))
 BUDGET = 40
 """Passes over the training seeds: of each search, and of each training."""
 CLOSED = 0.5
 """Share of the gap that must be closed."""
-GAMMAS = (0.003, 0.02, 0.1, 10.0)
-"""From quoting close to withdrawing: at γ = 10 the half-spread is twenty times that of γ → 0."""
-SKEWS = (-1.0, 0.0, 1.0)
+GAMMAS = (0.1, 0.6, 4.0)
+"""From quoting close to withdrawing: at the last the half-spread is several times that of the first."""
+SKEWS = (-0.5, 0.0, 0.5)
 EPISODE_S = 1800.0
-COPIES = 2
+COPIES = 3
 CYCLE_S = QuoteParams().cycle_s
 STEPS = round(BUDGET * len(TRAINING) * JUDGED_S / CYCLE_S)
 HYPER = Hyper(
     layers=(128, 128),
     dueling=True,
     steps=STEPS,
-    learn_after=20_000,
+    learn_after=10_000,
     steps_per_update=16,
-    discount=0.95,
+    discount=0.9,
     batch=256,
     learning_rate_end=1e-4,
     target_every=1,
-    target_share=0.01,
-    average_share=0.002,
+    target_share=0.02,
+    average_share=0.001,
     epsilon_end=0.1,
-    epsilon_steps=STEPS // 2,
+    epsilon_steps=STEPS // 3,
     replay=1_000_000,
-    evaluate_every=STEPS // 10,
+    evaluate_every=STEPS // 8,
     evaluate_steps=360,
-    report_every=STEPS // 10,
+    report_every=STEPS // 8,
 )
+"""A discount of 0.9 sees 50 s: here orders fill every few seconds, and what flow knows shows in a minute."""
 Shares = NDArray[np.float64]
 """Net PnL and hours by regime: shape (2, regimes)."""
 

@@ -37,13 +37,15 @@ MEAN_S = 720.0
 WARM_S = 1800.0
 """Head of every tape that warms the estimators up and is not judged."""
 JUDGED_S = 7200.0
-MAX_INVENTORY = 0.03
-"""Three orders: with more, the luck of a position held through a trend drowns what quoting earns."""
+MOST = Decimal("0.05")
+"""Largest inventory, five orders: with more, the luck of a position held through a trend drowns what quoting
+earns. A cap of the gate alone: q counts in the model's own risk lots, so that a γ widens the quotes more
+than one fill shifts them."""
 
-_PLAIN = replace(PROFILES[SYMBOL], wanders=False, jump_bps=0.0, book_s=0.2)
-_BENIGN = replace(_PLAIN, rate=3.0, size_usd=300.0, informed=0.0, following=0.0, impact=0.0, drift_bps=1e-4)
-_TOXIC = replace(_PLAIN, rate=1.5, size_usd=400.0, informed=4.0, following=1.0, impact=0.3, drift_bps=0.005)
-_CALM_BPS, _VOLATILE_BPS = 0.3, 1.2
+_PLAIN = replace(PROFILES[SYMBOL], wanders=False, following=0.0, jump_bps=0.0, drift_bps=1e-4, book_s=0.2)
+_BENIGN = replace(_PLAIN, rate=6.0, size_usd=300.0, informed=0.0, impact=0.0)
+_TOXIC = replace(_PLAIN, rate=1.2, size_usd=150.0, informed=4.0, impact=0.3)
+_CALM_BPS, _VOLATILE_BPS = 0.6, 1.2
 
 REGIMES: dict[str, Profile] = {
     "calm, benign": replace(_BENIGN, sigma_bps=_CALM_BPS),
@@ -117,11 +119,11 @@ def regime_tape(seed: int, judged_s: float = JUDGED_S) -> RegimeTape:
 
 
 def regime_setup(info: TapeInfo, policy: Policy | None = None, **knobs: Any) -> Setup:
-    """The daemon's defaults on this market, at no fee, with an inventory of three orders at most."""
-    quote = QuoteParams(**({"max_inventory": MAX_INVENTORY} | knobs))
+    """The daemon's defaults on this market, at no fee, with an inventory of five orders at most."""
+    quote = QuoteParams(**knobs)
     unit = instrument_of(info, maker=Decimal(0), taker=Decimal("0.0005"))
     policy = policy or FixedPolicy(quote.gamma, quote.skew)
-    limits = MarketLimits(max_inventory=Decimal(str(quote.max_inventory)))
+    limits = MarketLimits(max_inventory=MOST, reduce_above=1.0, stuck_above=1.0)
     spec = MarketSpec(unit, quote, limits, policy)
     return Setup("regimes", unseen(spec), AccountLimits(capital=Decimal(100_000)))
 
