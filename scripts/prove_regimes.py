@@ -49,17 +49,17 @@ from asmm_daemon.learn.tape_env import Reward
 from asmm_daemon.learn.train import train
 from asmm_daemon.learn.tuning import sampler_of, suggest, with_parameters
 
-TRAINING = tuple(range(1001, 1021))
+TRAINING = tuple(range(1001, 1017))
 VALIDATION = tuple(range(4001, 4013))
 TEST = tuple(range(9001, 9121))
-BUDGET = 32
+BUDGET = 36
 """Passes over the training seeds: of each search, and of each training."""
 CLOSED = 0.5
 """Share of the gap that must be closed."""
 GAMMAS = (0.1, 0.6, 4.0)
 """From quoting close to withdrawing: at the last the half-spread is several times that of the first."""
 SKEWS = (0.0,)
-"""Flow that comes back favours no side: half a half-spread of skew costs a quarter of what there is to earn."""
+"""Flow that comes back favours no side: half a half-spread of skew costs a quarter of the earnings."""
 EPISODE_S = 1800.0
 COPIES = 3
 CYCLE_S = QuoteParams().cycle_s
@@ -79,9 +79,9 @@ HYPER = Hyper(
     epsilon_end=0.1,
     epsilon_steps=STEPS // 4,
     replay=1_000_000,
-    evaluate_every=STEPS // 8,
+    evaluate_every=STEPS // 6,
     evaluate_steps=360,
-    report_every=STEPS // 8,
+    report_every=STEPS // 6,
 )
 """A discount of 0.9 sees 50 s: here orders fill every few seconds, and what flow knows shows in a minute."""
 Shares = NDArray[np.float64]

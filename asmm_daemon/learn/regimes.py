@@ -32,9 +32,9 @@ from asmm_daemon.units import NS_PER_S, Product
 SYMBOL = "BTCUSDT"
 PRODUCT: Product = "binanceusdm"
 START_NS = 1_767_657_600 * NS_PER_S
-MEAN_S = 720.0
+MEAN_S = 1200.0
 """Mean length of a spell; lengths are exponential."""
-WARM_S = 1800.0
+WARM_S = 1200.0
 """Head of every tape that warms the estimators up and is not judged."""
 JUDGED_S = 7200.0
 MOST = Decimal("0.05")
