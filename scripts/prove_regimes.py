@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,7 @@ HYPER = Hyper(
     evaluate_every=STEPS // 6,
     evaluate_steps=360,
     report_every=STEPS // 6,
+    checkpoint_every_s=120.0,
 )
 """A discount of 0.9 sees 50 s: here orders fill every few seconds, and what flow knows shows in a minute."""
 Shares = NDArray[np.float64]
@@ -259,20 +261,19 @@ def main() -> int:
     )
     markets = [regime_tape(seed) for seed in TRAINING]
     fixed_setup, oracle_setups = tuned(markets, BUDGET)
-    fixed = judge("fixed", lambda market: run(fixed_setup, market), TEST)
-    oracle = judge("oracle", lambda market: run_oracle(oracle_setups, market), TEST)
-    told = [heading(), line(fixed), line(oracle)]
-    verdicts = []
+    fixed = judge("fixed", partial(run, fixed_setup), TEST)
+    oracle = judge("oracle", partial(run_oracle, oracle_setups), TEST)
+    print(heading(), line(fixed), line(oracle), sep="\n", flush=True)
+    agents = []
     with tempfile.TemporaryDirectory() as temporary:
         for seed in range(1, options.trainings + 1):
             began = time.monotonic()
             folder = (options.folder or Path(temporary)) / f"seed-{seed}"
             setup = trained(markets, replace(HYPER, seed=seed), folder)
             print(f"  agent/{seed}: {HYPER.steps} steps, {time.monotonic() - began:.0f} s", flush=True)
-            agent = judge(f"agent/{seed}", lambda market, it=setup: run(it, market), TEST)
-            told.append(line(agent))
-            verdicts.append(verdict(fixed, oracle, agent))
-    print("\n".join(told))
+            agents.append(judge(f"agent/{seed}", partial(run, setup), TEST))
+            print(line(agents[-1]), flush=True)
+    verdicts = [verdict(fixed, oracle, agent) for agent in agents]
     print(f"{time.monotonic() - start:.0f} s")
     return 0 if all(verdicts) else 1
 
