@@ -7,6 +7,7 @@ from asmm_daemon.backtest.fast.records import Fast, new_fast
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup
 from asmm_daemon.backtest.timeline import Timeline, first_message, warm_up
+from asmm_daemon.core.params import to_record
 from asmm_daemon.core.quoter import choose
 from asmm_daemon.tape.columns import TapeInfo
 
@@ -65,6 +66,17 @@ class Course:
             self._fallbacks += bool(fallback)
             desk["gamma"], desk["skew"], desk["action"] = action.gamma, action.skew, action.index
             act(self._f)
+
+    def switch(self, setup: Setup) -> None:
+        """Goes on with the knobs and the policy of another set-up of the same market, from its next quotes.
+
+        Whether the policy is asked at all stays as it began.
+        """
+        quote = setup.spec.quote
+        self._setup = setup
+        self._f.params[:] = to_record(quote, setup.spec.instrument)
+        self._f.desk["gamma"], self._f.desk["skew"] = quote.gamma, quote.skew
+        setup.spec.policy.reset()
 
     def result(self, info: TapeInfo) -> Result:
         """What it has come to; nothing may follow."""

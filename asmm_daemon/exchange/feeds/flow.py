@@ -35,6 +35,10 @@ MARKET = np.dtype(
         ("memory", np.float64),  # factor on how long takers remember takers
         ("drift", np.float64),  # bps per second, standard deviation of the trend
         ("jump", np.float64),  # bps, scale of a jump
+        ("informed", np.float64),  # how strongly takers lean to the side on which the value lies
+        ("following", np.float64),  # how strongly they lean with the trend
+        ("impact", np.float64),  # share of the tolerance by which a median order moves the value
+        ("wanders", np.bool_),  # whether the regime of volatility changes by itself
     ],
     align=True,
 )
@@ -49,6 +53,7 @@ STATE = np.dtype(
         ("drift", np.float64),
         ("regime", np.int64),
         ("regime_t", np.float64),
+        ("until", np.float64),  # `generate` stops at the first message from here on
         ("fast", np.float64, 2),  # excitation of buys and sells
         ("slow", np.float64, 2),
         ("count", np.int64, 2),  # levels of bids and asks
@@ -63,8 +68,6 @@ _FAST_SHARE, _SLOW_SHARE = 0.58, 0.30
 _CROSS = 0.03
 _TREND_S = 90.0
 _JUMP_EVERY_S = 1800.0
-_INFORMED = 1.6
-_FOLLOWING = 0.7
 
 
 @kernel
@@ -161,7 +164,7 @@ def _advance_value(state: NDArray[Any], market: NDArray[Any], dt: float) -> None
     """Moves regime, trend and hidden value over `dt` seconds."""
     s = state[0]
     m = market[0]
-    if s.t >= s.regime_t:
+    if m.wanders and s.t >= s.regime_t:
         draw = _uniform(state)
         s.regime = 0 if draw < 0.45 else (1 if draw < 0.85 else 2)
         s.regime_t = s.t + _exponential(state) * (240.0 if s.regime < 2 else 60.0)
@@ -171,8 +174,9 @@ def _advance_value(state: NDArray[Any], market: NDArray[Any], dt: float) -> None
     move = s.drift * scale * dt + m.sigma * scale * np.sqrt(dt) * _normal(state)
     if _uniform(state) < dt / _JUMP_EVERY_S:
         move += m.jump * _exponential(state) * (1.0 if _uniform(state) < 0.5 else -1.0)
-        s.regime = 2
-        s.regime_t = s.t + _exponential(state) * 60.0
+        if m.wanders:
+            s.regime = 2
+            s.regime_t = s.t + _exponential(state) * 60.0
     s.value *= np.exp(move * 1e-4)
 
 
@@ -269,7 +273,7 @@ def _take(
         at = _emit(rows, at, s.t, DEPTH, -side, touched[i], rest[i], s.updates)
     if taken > 0:
         rows[at - 1].last = True
-    s.value *= 1.0 + side * 1e-4 * 0.03 * min(whole / m.size, 30.0) * m.tolerance
+    s.value *= 1.0 + side * 1e-4 * m.impact * min(whole / m.size, 30.0) * m.tolerance
     return at
 
 
@@ -294,7 +298,7 @@ def generate(
     state: NDArray[Any], market: NDArray[Any], prices: NDArray[np.int64], lots: NDArray[np.int64],
     rows: NDArray[Any],
 ) -> int:  # fmt: skip
-    """Fills `rows` with further messages until it is nearly full. Returns rows written.
+    """Fills `rows` with further messages until it is nearly full or `until`. Returns rows written.
 
     `prices`, `lots`: (2, LEVELS), bids first, best level first. `rows` carry times relative to the
     start in `exch_ns`; `local_ns` adds the way to a client.
@@ -304,9 +308,9 @@ def generate(
     base = m.rate * 0.5 * (1.0 - _FAST_SHARE - _SLOW_SHARE)
     fast_s, slow_s = _FAST_S * m.memory, _SLOW_S * m.memory
     at = 0
-    while at + MAX_MESSAGE_ROWS < rows.size:
+    while at + MAX_MESSAGE_ROWS < rows.size and s.t < s.until:
         tilt = (s.value - s.centre) / (m.tolerance * s.centre * 1e-4)
-        lean = _INFORMED * min(max(tilt, -4.0), 4.0) + _FOLLOWING * s.drift / m.drift
+        lean = m.informed * min(max(tilt, -4.0), 4.0) + m.following * s.drift / m.drift
         buys = 1.0 / (1.0 + np.exp(-lean))
         calm = 0.7 if s.regime == 0 else (1.0 if s.regime == 1 else 2.2)
         busy = 2.0 * base * calm * (1.0 + 0.5 * abs(tilt))
@@ -351,6 +355,7 @@ def new_state(seed: int, price: float) -> tuple[NDArray[Any], NDArray[np.int64],
     state["value"] = state["centre"] = price
     state["regime"] = 1
     state["regime_t"] = 120.0
+    state["until"] = np.inf
     return state, np.zeros((2, LEVELS), np.int64), np.zeros((2, LEVELS), np.int64)
 
 

@@ -4,7 +4,7 @@
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -47,6 +47,18 @@ class Profile:
     memory: float = 1.0
     drift_bps: float = 0.08
     jump_bps: float = 8.0
+    informed: float = 1.6  # log-odds of the taker's side per tolerance that the value has run away
+    following: float = 0.7  # log-odds per standard deviation of the trend
+    impact: float = 0.03  # tolerances that a median order moves the value
+    wanders: bool = True  # the regime of volatility changes by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A character that a market takes on `start_s` seconds after its first message."""
+
+    start_s: float
+    profile: Profile
 
 
 PROFILES: dict[str, Profile] = {
@@ -73,10 +85,20 @@ class SyntheticSource:
         start_ns: venue time of the first message.
         seed: the same seed and symbol give the same messages, whatever the start.
         end_ns: venue time at which it ends; None: never.
+        phases: characters one after the other, the first from 0 s; none: the symbol's own.
+
+    Raises:
+        ConfigError: the symbol is none, or the phases do not begin at 0 s and go on in order.
     """
 
     def __init__(
-        self, symbol: str, product: Product, start_ns: int, seed: int, end_ns: int | None = None
+        self,
+        symbol: str,
+        product: Product,
+        start_ns: int,
+        seed: int,
+        end_ns: int | None = None,
+        phases: Sequence[Phase] = (),
     ) -> None:
         self.instrument = unit = _instrument(symbol, product)
         self.files: tuple[Path, ...] = ()
@@ -87,12 +109,17 @@ class SyntheticSource:
         self._seed = int.from_bytes(hashlib.sha256(f"{seed}:{symbol}".encode()).digest()[:8])
         self._start_ns = start_ns
         self._end_ns = end_ns
+        self._phases = tuple(phases) or (Phase(0.0, PROFILES.get(symbol, _OTHER)),)
+        starts = [phase.start_s for phase in self._phases]
+        if starts[0] != 0.0 or sorted(set(starts)) != starts:
+            raise ConfigError(f"phases of {symbol} start at {starts} s, expected 0.0 first and then in order")
 
     def __iter__(self) -> Iterator[Tape]:
         """The market from its start, some minutes at a time."""
-        profile = PROFILES.get(self.info.symbol, _OTHER)
-        market = _market(profile, self.instrument)
-        state, prices, lots = flow.new_state(self._seed, profile.price / float(self.instrument.tick))
+        ahead = list(self._phases)
+        price = ahead[0].profile.price / float(self.instrument.tick)
+        state, prices, lots = flow.new_state(self._seed, price)
+        market = _enter(ahead, state, self.instrument)
         buffer = flow.new_rows(_BLOCK_ROWS)
         count = flow.start(state, market, prices, lots, buffer)
         before_ns = local_ns = self._start_ns
@@ -108,7 +135,11 @@ class SyntheticSource:
             before_ns, local_ns = int(rows["exch_ns"][-1]), int(rows["local_ns"][-1])
             self.quality.messages += int(rows["last"].sum())
             yield Tape(self.info, rows)
-            count = flow.generate(state, market, prices, lots, buffer)
+            count = 0
+            while count == 0:
+                if state["t"][0] >= state["until"][0]:
+                    market = _enter(ahead, state, self.instrument)
+                count = flow.generate(state, market, prices, lots, buffer)
 
     def _cut(self, rows: Rows) -> Rows:
         """Whole messages before the end."""
@@ -144,6 +175,13 @@ def _instrument(symbol: str, product: Product) -> Instrument:
     return make_instrument(product, symbol, base, quote, tick, lot)
 
 
+def _enter(ahead: list[Phase], state: NDArray[Any], instrument: Instrument) -> NDArray[Any]:
+    """The market of the next phase, which is taken off; the generator will stop where that one ends."""
+    phase = ahead.pop(0)
+    state["until"] = ahead[0].start_s if ahead else np.inf
+    return _market(phase.profile, instrument)
+
+
 def _market(profile: Profile, instrument: Instrument) -> NDArray[Any]:
     lot_usd = profile.price * float(instrument.lot)
     market = np.zeros(1, flow.MARKET)
@@ -158,4 +196,8 @@ def _market(profile: Profile, instrument: Instrument) -> NDArray[Any]:
     market["memory"] = profile.memory
     market["drift"] = profile.drift_bps
     market["jump"] = profile.jump_bps
+    market["informed"] = profile.informed
+    market["following"] = profile.following
+    market["impact"] = profile.impact
+    market["wanders"] = profile.wanders
     return market
