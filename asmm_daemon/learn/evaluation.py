@@ -20,7 +20,7 @@ from asmm_daemon.errors import ConfigError
 from asmm_daemon.events import Rows
 from asmm_daemon.learn.lessons import Goal, Lessons, Span, prepare
 from asmm_daemon.learn.tape_env import Grid
-from asmm_daemon.learn.tuning import FLOOR, in_turn, tune
+from asmm_daemon.learn.tuning import FLOOR, Tuned, in_turn, tune, with_parameters
 from asmm_daemon.tape.columns import TapeInfo
 from asmm_daemon.units import NS_PER_S
 
@@ -28,6 +28,8 @@ Agent = Literal["alpha_as", "alpha_as_rnn"]
 KINDS: dict[Agent, Literal["mlp", "lstm"]] = {"alpha_as": "mlp", "alpha_as_rnn": "lstm"}
 QUIET = "no_quotes"
 TUNED = "tuned_as"
+FLOOR_BPS = 5.0
+"""How far from the mid a quote may be for the participation floor, where the tick is small."""
 WITHIN_FLOOR_BPS = 4.0
 """The widest half-spread of a constant-spread strategy that stays within the participation floor."""
 EVALUATIONS = 16
@@ -150,8 +152,9 @@ def evaluate(
         ground = lessons
         if plan.agents:
             base = tune(as_setup, judge, trials=plan.base_trials, score=score, fixed={"skew": 0.0})
-            found.bases.append(base.parameters)
-            ground = replace(lessons, setup=base.setup, gammas=plan.grid.gammas, skews=plan.grid.skews)
+            ground_setup, parameters = within_reach(base, plan.grid)
+            found.bases.append(parameters)
+            ground = replace(lessons, setup=ground_setup, gammas=plan.grid.gammas, skews=plan.grid.skews)
         for agent in plan.agents:
             for seed in plan.seeds:
                 told(f"fold {number}: training {agent}, seed {seed}")
@@ -159,6 +162,15 @@ def evaluate(
                 run = replace(ground.setup, name=agent, spec=replace(ground.setup.spec, policy=policy))
                 found.add(f"{agent}/{seed}", ground.backtest(run, fold.test))
     return found
+
+
+def within_reach(base: Tuned, grid: Grid) -> tuple[Setup, dict[str, float]]:
+    """The base with a minimum half-spread at which no skew of the grid leads away from the market."""
+    most_bps = FLOOR_BPS / (1.0 + max(abs(skew) for skew in grid.skews))
+    parameters = base.parameters | {
+        "min_half_spread_bps": min(base.parameters["min_half_spread_bps"], most_bps)
+    }
+    return with_parameters(base.setup, parameters, name=base.setup.name), parameters
 
 
 def train_agent(lessons: Lessons, plan: Plan, agent: Agent, seed: int, folder: Path) -> Policy:

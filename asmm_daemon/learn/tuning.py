@@ -8,6 +8,7 @@ that does not make.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
+from types import MappingProxyType
 from typing import Literal
 
 import optuna
@@ -26,6 +27,16 @@ Sampler = Literal["tpe", "genetic", "random"]
 Judge = Callable[[Sequence[Setup]], Iterable[Statistics]]
 """The figures of each set-up over the training data, in their order."""
 FAR_BELOW = -1e9
+SPACE = {
+    "gamma": (0.005, 5.0, True),
+    "skew": (-1.0, 1.0, False),
+    "tau_s": (5.0, 120.0, True),
+    "half_spread_factor": (0.3, 5.0, True),
+    "min_half_spread_bps": (0.0, 5.0, False),
+}
+"""What is searched: lowest, highest, whether on a logarithmic scale."""
+DEFAULTS = {"gamma": 0.1, "skew": 0.0, "tau_s": 20.0, "half_spread_factor": 1.0, "min_half_spread_bps": 0.0}
+"""The first trial of every study."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +58,13 @@ def sampler_of(name: Sampler, seed: int, batch: int = 1) -> optuna.samplers.Base
     return optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=batch > 1)
 
 
-def suggest(trial: optuna.trial.BaseTrial) -> dict[str, float]:
-    """One point of the search space."""
-    return {
-        "gamma": trial.suggest_float("gamma", 0.005, 5.0, log=True),
-        "skew": trial.suggest_float("skew", -1.0, 1.0),
-        "tau_s": trial.suggest_float("tau_s", 5.0, 120.0, log=True),
-        "half_spread_factor": trial.suggest_float("half_spread_factor", 0.3, 5.0, log=True),
-        "min_half_spread_bps": trial.suggest_float("min_half_spread_bps", 0.0, 5.0),
-    }
+def suggest(
+    trial: optuna.trial.BaseTrial, fixed: Mapping[str, float] = MappingProxyType({})
+) -> dict[str, float]:
+    """One point of the search space, with what is fixed of it."""
+    ranges = {name: space for name, space in SPACE.items() if name not in fixed}
+    drawn = {name: trial.suggest_float(name, low, high, log=log) for name, (low, high, log) in ranges.items()}
+    return drawn | dict(fixed)
 
 
 def with_parameters(setup: Setup, parameters: dict[str, float], name: str = "tuned") -> Setup:
@@ -110,7 +119,7 @@ def tune(
         sampler: `tpe`, `genetic` (NSGA-II) or `random`.
         batch: trials that are asked for at a time, before any of them is told. The study depends on it,
             and not on how many of them the judge runs side by side.
-        fixed: parameters that are not searched, by name, after the first trial.
+        fixed: parameters that are not searched, by name.
         progress: told the trial's number and the best score so far.
 
     Raises:
@@ -120,17 +129,13 @@ def tune(
         if value < 1:
             raise ConfigError(f"{name} = {value}: at least 1")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    searched = sampler_of(sampler, seed, batch)
-    if fixed:
-        searched = optuna.samplers.PartialFixedSampler(dict(fixed), searched)
-    study = optuna.create_study(direction="maximize", sampler=searched)
+    fixed = dict(fixed or {})
+    study = optuna.create_study(direction="maximize", sampler=sampler_of(sampler, seed, batch))
     found: list[Statistics] = []
-    study.enqueue_trial(
-        {"gamma": 0.1, "skew": 0.0, "tau_s": 20.0, "half_spread_factor": 1.0, "min_half_spread_bps": 0.0}
-    )
+    study.enqueue_trial({name: value for name, value in DEFAULTS.items() if name not in fixed})
     while len(found) < trials:
         asked = [study.ask() for _ in range(min(batch, trials - len(found)))]
-        setups = [with_parameters(setup, suggest(trial)) for trial in asked]
+        setups = [with_parameters(setup, suggest(trial, fixed)) for trial in asked]
         for trial, statistics in zip(asked, judge(setups), strict=True):
             study.tell(trial, score_of(statistics, score))
             found.append(statistics)
@@ -138,8 +143,8 @@ def tune(
                 progress(len(found), study.best_value)
     best = study.best_trial
     return Tuned(
-        with_parameters(setup, best.params),
-        dict(best.params),
+        with_parameters(setup, best.params | fixed),
+        best.params | fixed,
         found[best.number],
-        tuple((dict(t.params), float(t.value if t.value is not None else FAR_BELOW)) for t in study.trials),
+        tuple((t.params | fixed, float(t.value if t.value is not None else FAR_BELOW)) for t in study.trials),
     )

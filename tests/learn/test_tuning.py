@@ -7,7 +7,8 @@ import pytest
 
 from asmm_daemon.backtest.fast.engine import run_fast
 from asmm_daemon.errors import ConfigError
-from asmm_daemon.learn.evaluation import Plan, baselines, folds
+from asmm_daemon.learn.evaluation import Plan, baselines, folds, within_reach
+from asmm_daemon.learn.tape_env import Grid
 from asmm_daemon.learn.tuning import FAR_BELOW, in_turn, score_of, tune
 from tests.backtest.markets import S, setup, synthetic
 
@@ -93,3 +94,13 @@ def test_an_agent_spends_what_the_baseline_may_spend(budget):
     """Trials for what it quotes on, and passes to learn from."""
     plan = Plan(budget=budget)
     assert plan.base_trials + plan.passes == budget
+
+
+def test_what_an_agent_quotes_on_keeps_every_skew_near_the_market():
+    """A wide minimum is brought in by as much as the widest skew of the grid asks for."""
+    info, tape = synthetic(15)
+    judge = in_turn(lambda s: [run_fast(s, info, tape)])
+    base = tune(setup(info), judge, trials=1, fixed={"skew": 0.0, "min_half_spread_bps": 4.0})
+    for widest, expected in ((1.0, 2.5), (0.25, 4.0)):
+        made, parameters = within_reach(base, Grid(skews=(-widest, 0.0, widest)))
+        assert parameters["min_half_spread_bps"] == made.spec.quote.min_half_spread_bps == expected
