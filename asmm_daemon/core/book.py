@@ -84,7 +84,7 @@ def next_level(book: Book, side: int, price: int) -> int:
 
 
 @flat_kernel
-def _shift(cells: NDArray[np.int64], by: int) -> None:
+def shift(cells: NDArray[np.int64], by: int) -> None:
     """Moves every cell `by` places down (up when negative); what comes in is empty."""
     n = cells.size
     if by > 0:
@@ -101,8 +101,8 @@ def _move_window(book: Book, center: int) -> None:
     n = book.bids.size
     lo = max(center - n // 2, 0)
     if head.lo >= 0:
-        _shift(book.bids, lo - head.lo)
-        _shift(book.asks, lo - head.lo)
+        shift(book.bids, lo - head.lo)
+        shift(book.asks, lo - head.lo)
     head.lo = lo
     top = lo + n
     if head.bid != NO_BID and (head.bid < lo or head.bid >= top):
@@ -170,7 +170,7 @@ def match_level(book: Book, side: int, price: int, qty: int) -> int:
 
 
 @flat_kernel
-def _clear_cells(head: Any, cells: NDArray[np.int64], low: int, top: int) -> None:
+def clear_cells(head: Any, cells: NDArray[np.int64], low: int, top: int) -> None:
     """Empties the cells of the prices from `low` to `top`, as far as the window has them."""
     for i in range(max(low - head.lo, 0), min(top - head.lo + 1, cells.size)):
         cells[i] = 0
@@ -183,9 +183,9 @@ def clear_to(book: Book, side: int, price: int) -> None:
     whole = price == 0
     if head.lo >= 0:
         if side > 0:
-            _clear_cells(head, book.bids, head.bid_low if whole else price, head.bid_top)
+            clear_cells(head, book.bids, head.bid_low if whole else price, head.bid_top)
         else:
-            _clear_cells(head, book.asks, head.ask_low, head.ask_top if whole else price)
+            clear_cells(head, book.asks, head.ask_low, head.ask_top if whole else price)
     if side > 0:
         head.bid_top = NO_BID if whole else min(head.bid_top, price - 1)
         if whole:
