@@ -26,6 +26,7 @@ from asmm_daemon.core.book import (
     match_level,
     next_level,
     qty_at,
+    set_behind,
     shift,
 )
 from asmm_daemon.core.matching import adjust_queues, best_own, hit, lose_better, on_trade, resume
@@ -114,7 +115,10 @@ def _take_in(trail: Trail, feed: Feed, row: Any, number: int) -> None:
         feed.gap[0] = KNOWN
     known = feed.gap[0] == KNOWN
     if kind == DEPTH:
-        _set_level(trail, book, LEVEL if known else QUIET, side, row)
+        if known & set_behind(book, side, row.price, row.qty):
+            _add(trail, LEVEL, side, row.price, row.qty, 0)
+        else:
+            _set_level(trail, book, LEVEL if known else QUIET, side, row)
     elif kind == BBO:
         _set_best(trail, book, side, row, known)
     elif kind == TRADE:
@@ -231,6 +235,18 @@ def _take(v: Venue, trail: Trail, number: int) -> None:
         head.lo = item.price
 
 
+@inner_kernel
+def _touches(item: Any, crosses: bool, high: int, near: int) -> bool:  # noqa: FBT001
+    """Whether an item that is more than a level away from our orders may change one of them."""
+    bid = item.side > 0
+    kind = item.kind
+    if kind == PRINT:
+        return crosses
+    if kind == BETTER:
+        return item.price < high if bid else item.price > near
+    return kind != EMPTY
+
+
 @hot_kernel
 def _pass_quiet(v: Venue, trail: Trail, until_ns: int) -> int:
     """Messages up to `until_ns` that touch no order of ours; the item that does, -1: none."""
@@ -244,35 +260,40 @@ def _pass_quiet(v: Venue, trail: Trail, until_ns: int) -> int:
     high = m.bids[0].price if state.bids > 0 else NO_BID
     near = m.asks[0].price if state.asks > 0 else NO_ASK
     far = m.asks[state.asks - 1].price if state.asks > 0 else NO_BID
-    number = trail.item_ends[s.message - head.venue_first - 1] if s.message > head.venue_first else 0
-    while s.message < head.venue_end and trail.tape.venue_ns[s.message] <= until_ns:
-        s.t_ns = max(s.t_ns, trail.tape.venue_ns[s.message])
-        end = trail.item_ends[s.message - head.venue_first]
-        while number < end:
-            item = trail.items[number]
-            price, kind = item.price, item.kind
-            i = price - lo
-            if kind <= BEST:
-                if i < 0 or i >= bids.size:
-                    return number
-                if item.side > 0:
-                    if price >= near or (price <= high and (price >= low or kind == BEST)):
-                        return number
-                    bids[i] = item.qty
-                else:
-                    if price <= high or (price >= near and (price <= far or kind == BEST)):
-                        return number
-                    asks[i] = item.qty
-            elif kind == PRINT:
-                if price >= near if item.side > 0 else price <= high:
-                    return number
-            elif kind == EMPTY:
-                clear_cells(m.book.head[0], bids if item.side > 0 else asks, price, item.qty)
-            elif kind != BETTER or (price < high if item.side > 0 else price > near):
-                return number
-            number += 1
-        s.message += 1
-    return -1
+    at = s.message - head.venue_first
+    number = trail.item_ends[at - 1] if at > 0 else 0
+    first = s.message
+    message = first
+    while message < head.venue_end and trail.tape.venue_ns[message] <= until_ns:
+        message += 1
+    end = trail.item_ends[message - head.venue_first - 1] if message > first else number
+    while number < end:
+        item = trail.items[number]
+        price = item.price
+        bid, ask = item.side > 0, item.side < 0
+        i = price - lo
+        # without branches: which side the next level is on cannot be foreseen
+        ours = (bid & (price >= low) & (price <= high)) | (ask & (price >= near) & (price <= far))
+        crosses = (bid & (price >= near)) | (ask & (price <= high))
+        if ours | crosses | (i < 0) | (i >= bids.size) | (item.kind != LEVEL):
+            if _touches(item, crosses, high, near):
+                break
+            if item.kind == EMPTY:
+                clear_cells(m.book.head[0], bids if bid else asks, price, item.qty)
+        elif bid:
+            bids[i] = item.qty
+        else:
+            asks[i] = item.qty
+        number += 1
+    if number == end:
+        s.message = message
+    else:
+        while trail.item_ends[s.message - head.venue_first] <= number:
+            s.message += 1
+        message = s.message + 1
+    if message > first:
+        s.t_ns = max(s.t_ns, trail.tape.venue_ns[message - 1])
+    return -1 if number == end else number
 
 
 @hot_kernel
