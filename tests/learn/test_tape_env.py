@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from asmm_daemon.backtest.fast.engine import begin, run_fast
+from asmm_daemon.backtest.fast.engine import run_fast
+from asmm_daemon.core.params import to_record
 from asmm_daemon.core.policy import Action
 from asmm_daemon.errors import ConfigError
 from asmm_daemon.learn.tape_env import GAMMAS, SKEWS, Reward, TapeEnv
@@ -17,7 +18,7 @@ WIDTH = 16384
 def world():
     info, tape = synthetic(40)
     made = setup(info)
-    return info, tape, made, build([tape.rows], begin(made, tape).params, width=WIDTH)
+    return info, tape, made, build([tape.rows], to_record(made.spec.quote, made.spec.instrument), width=WIDTH)
 
 
 def env(world, **options):

@@ -17,8 +17,11 @@ from asmm_daemon.core.quoter import choose
 from asmm_daemon.tape.columns import TapeInfo
 
 
-def begin(setup: Setup, scout: Scout, *, width: int = 65536) -> Fast:
-    """A daemon where the scout stands, with what that has seen of the market."""
+def begin(setup: Setup, scout: Scout, *, asks: bool) -> Fast:
+    """A daemon where the scout stands, with what that has seen of the market.
+
+    `asks`: whether a policy outside is asked at every cycle, and sees features.
+    """
     span_s = (int(scout.tape.local_ns[-1]) - scout.start_ns) / 1e9
     f = new_fast(
         setup.spec,
@@ -28,16 +31,16 @@ def begin(setup: Setup, scout: Scout, *, width: int = 65536) -> Fast:
         cycle_s=setup.cycle_s,
         entry_ns=setup.latency.entry_ns,
         response_ns=setup.latency.response_ns,
-        asks=setup.asks,
+        asks=asks,
         spreads_alone=setup.spreads_alone,
-        width=width,
+        width=scout.feed.book.bids.size,
     )
     f.desk["message"] = f.desk["fed"] = scout.message
     f.venue.state["message"] = scout.venue_message
     for into, its in zip(f.venue.matching.book, scout.feed.book, strict=True):
         into[:] = its
     f.venue.matching.state["gap"] = scout.feed.gap
-    return f._replace(sight=copy_market(scout.market)) if setup.asks else f
+    return f._replace(sight=copy_market(scout.market)) if asks else f
 
 
 def more_fills(f: Fast) -> Fast:
@@ -50,7 +53,7 @@ class Course:
 
     def __init__(self, setup: Setup, scout: Scout) -> None:
         self._setup = setup
-        self._f = begin(setup, scout)
+        self._f = begin(setup, scout, asks=setup.asks)
         self._fallbacks = 0
         setup.spec.policy.reset()
 
@@ -59,7 +62,7 @@ class Course:
         policy, quote = self._setup.spec.policy, self._setup.spec.quote
         desk = self._f.desk[0]
         end_ns = int(trail.head[0]["stop_ns"])
-        enter(self._f, trail)
+        enter(self._f, trail, 0, 0, 0)
         while (stopped := run(self._f, trail, end_ns)) in (ASKS, FULL):
             if stopped == FULL:
                 self._f = more_fills(self._f)

@@ -154,6 +154,16 @@ def _see_ready(f: Fast, trail: Trail) -> None:
 
 
 @hot_kernel
+def _see_moment(f: Fast, trail: Trail, at: int) -> None:
+    m = f.market.market[0]
+    f.desk[0].moment = at
+    f.market.volatility[0] = trail.volatility[at]
+    f.market.intensity[0] = trail.intensity[at]
+    m.funding_rate = trail.moments[at].funding_rate
+    m.funding_ns = trail.moments[at].funding_ns
+
+
+@hot_kernel
 def _arrive(f: Fast, trail: Trail, t_ns: int) -> None:
     """Time is `t_ns` now, at the messages seen: brings up to that what decisions and switches read."""
     d = f.desk[0]
@@ -170,18 +180,14 @@ def _arrive(f: Fast, trail: Trail, t_ns: int) -> None:
     m.micro = top.micro
     m.valid = top.valid
     m.now_ns = d.now_ns
-    at = max(d.moment, 0)
+    at = d.moment
     while at + 1 < head.moments:
         later = trail.moments[at + 1]
         if later.message > d.message or (later.message == d.message and later.t_ns > d.now_ns):
             break
         at += 1
     if at != d.moment:
-        d.moment = at
-        f.market.volatility[0] = trail.volatility[at]
-        f.market.intensity[0] = trail.intensity[at]
-        m.funding_rate = trail.moments[at].funding_rate
-        m.funding_ns = trail.moments[at].funding_ns
+        _see_moment(f, trail, at)
     if d.causes & WARMING:
         _see_ready(f, trail)
     d.proof_ns = max(d.proof_ns, trail.proof_ns[d.message - head.first])
@@ -421,11 +427,12 @@ def _begin_cycle(f: Fast, trail: Trail) -> bool:
 
 
 @flat_kernel
-def enter(f: Fast, trail: Trail) -> None:
-    """Goes over to the next stretch of the tape."""
+def enter(f: Fast, trail: Trail, top: int, move: int, moment: int) -> None:
+    """Takes up a stretch of the trail, at the top and the moment in force and before the next move."""
     d = f.desk[0]
-    d.top = d.move = d.scanned = 0
-    d.moment = -1
+    d.top = d.scanned = top
+    d.move = move
+    _see_moment(f, trail, moment)
     f.market.market[0].first_ns = trail.head[0].first_ns
     if d.calm:
         _plan_beat(f, trail)

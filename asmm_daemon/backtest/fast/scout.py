@@ -58,6 +58,31 @@ class Scout:
         self._venue_side(self._seen(tape.venue_ns, stop_ns))
         return self._trail
 
+    def whole(self) -> Trail:
+        """The trail of all that is left of the tape, for those who begin anywhere in it."""
+        parts = [_kept(trail) for trail in self.stretches(2**62)]
+        head = parts[-1].head.copy()
+        for name in ("first", "venue_first", "venue_row"):
+            head[name] = parts[0].head[name]
+        tops = items = 0
+        for part in parts:
+            part.moves[:] += tops
+            part.item_ends[:] += items
+            part.items["row"] += int(part.head["venue_row"][0] - head["venue_row"][0])
+            tops += part.tops.size - 1
+            items += part.items.size
+        for name in ("tops", "moves", "moments", "items"):
+            head[name] = sum(int(part.head[name][0]) for part in parts)
+        head["tops"] -= len(parts) - 1
+        head["moments"] -= len(parts) - 1
+        joined = {
+            name: np.concatenate(
+                [getattr(part, name)[int(name in _CARRIED and i > 0) :] for i, part in enumerate(parts)]
+            )
+            for name in Trail._fields[2:]
+        }
+        return Trail(head, self.tape, **joined)
+
     def _venue_side(self, end: int) -> None:
         self._make_room(self.venue_message, end)
         head = self._trail.head
@@ -79,3 +104,20 @@ class Scout:
 
     def _seen(self, times: NDArray[np.int64], t_ns: int) -> int:
         return int(np.searchsorted(times, t_ns, side="right"))
+
+
+_CARRIED = {"tops", "moments", "volatility", "intensity", "proof_ns", "heard_ns", "bests"}
+"""Arrays whose entry 0 is the last one of the stretch before."""
+
+
+def _kept(trail: Trail) -> Trail:
+    """A copy of a stretch, without the room that it did not need."""
+    head = trail.head[0]
+    seen, venue = int(head["end"] - head["first"]), int(head["venue_end"] - head["venue_first"])
+    sizes = {
+        "tops": head["tops"], "moves": head["moves"], "moments": head["moments"],
+        "volatility": head["moments"], "intensity": head["moments"], "proof_ns": seen + 1,
+        "heard_ns": seen + 1, "items": head["items"], "item_ends": venue, "bests": venue + 1,
+    }  # fmt: skip
+    parts = {name: getattr(trail, name)[: int(size)].copy() for name, size in sizes.items()}
+    return Trail(trail.head.copy(), trail.tape, **parts)
