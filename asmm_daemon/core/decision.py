@@ -26,7 +26,7 @@ from asmm_daemon.core.inventory import (
     new_inventory,
     target,
 )
-from asmm_daemon.core.market import MarketState, advance, moved
+from asmm_daemon.core.market import MarketState, advance
 from asmm_daemon.core.models import clamp_half_spread, model_half_spread, model_shift
 from asmm_daemon.core.params import MAX_LEVELS, RISK_LOTS, Model, Params
 from asmm_daemon.core.quotes import (

@@ -184,12 +184,6 @@ def _refresh(state: MarketState, params: Params) -> None:
     m.mid_low[i] = min(m.mid_low[i], m.mid)
 
 
-@flat_kernel
-def moved(params: Params, micro: float, then: float) -> bool:
-    """Whether the microprice went more than requote_bps from what it was, at least a tick (in ticks)."""
-    return abs(micro - then) > max(1.0, params[0].requote_bps * 1e-4 * then)
-
-
 @hot_kernel
 def message(state: MarketState, params: Params, rows: Rows, start: int, stop: int) -> None:
     """Takes in the venue message that lies in `rows[start:stop]`."""

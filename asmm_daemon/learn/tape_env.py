@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asmm_daemon.backtest.fast.engine import begin
-from asmm_daemon.backtest.fast.loop import enter
+from asmm_daemon.backtest.fast.follow import enter
 from asmm_daemon.backtest.fast.records import HALTED, Fast, new_desk
 from asmm_daemon.backtest.fast.scout import Scout
 from asmm_daemon.backtest.fast.vector import DAMPENED, PENALISED, put, stack, step_all, view

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from asmm_daemon.backtest.fast.loop import ASKS, FULL, act, enter, run, write_step
+from asmm_daemon.backtest.fast.follow import enter
+from asmm_daemon.backtest.fast.loop import ASKS, FULL, act, run, write_step
 from asmm_daemon.backtest.fast.records import Fast, new_fast
 from asmm_daemon.backtest.fast.scout import Scout
 from asmm_daemon.backtest.fast.trail import Trail

@@ -23,10 +23,11 @@ def run_sweep(
     states differ, by a half-life or a prior, go in passes of their own. Raises TapeError when the tape
     holds no message at or after `begin_ns`.
     """
-    passes: dict[bytes, list[int]] = {}
+    passes: dict[tuple[float, ...], list[int]] = {}
     for number, setup in enumerate(setups):
         params = to_record(setup.spec.quote, setup.spec.instrument)
-        passes.setdefault(params[list(STATE_PARAMS)].tobytes(), []).append(number)
+        state = tuple(float(params[name][0]) for name in STATE_PARAMS)
+        passes.setdefault(state, []).append(number)
     found: dict[int, Result] = {}
     for numbers in passes.values():
         together = [setups[number] for number in numbers]
