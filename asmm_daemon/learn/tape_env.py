@@ -182,7 +182,8 @@ class TapeEnv:
         message = int(np.searchsorted(self._tape.ends, row, side="right"))
         start_ns = int(self._tape.local_ns[message])
         one.desk[:] = new_desk(self._setup.spec, start_ns=start_ns, cycle_s=self._setup.cycle_s, asks=True)
-        one.desk["message"] = one.desk["fed"] = one.venue.state["message"] = message
+        one.desk["message"] = one.desk["fed"] = message
+        one.venue.state["message"] = max(message, int(self._trail.head["venue_first"][0]))
         one.venue.state["t_ns"] = start_ns
         enter(
             one,
