@@ -133,7 +133,7 @@ def set_behind(book: Book, side: int, price: int, qty: int) -> bool:
     i = price - head.lo
     if (behind < 0) | ((behind == 0) & (qty <= 0)) | (i < 0) | (i >= book.bids.size):
         return False
-    if (bid & (price < head.bid_low)) | (ask & (price > head.ask_top)):
+    if (qty > 0) & ((bid & (price < head.bid_low)) | (ask & (price > head.ask_top))):
         head.bid_low = min(head.bid_low, price) if bid else head.bid_low
         head.ask_top = head.ask_top if bid else max(head.ask_top, price)
     if bid:
