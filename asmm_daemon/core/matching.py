@@ -200,7 +200,7 @@ def resume(m: Matching) -> None:
 
 @hot_kernel
 def set_quiet_level(m: Matching, row: Any) -> bool:
-    """The short way for most rows: a level that no simulated order stands at and that is no new best.
+    """The short way for most rows: a level that reaches no simulated order and that is no new best.
 
     Says whether it was one, and set it. Such a row can neither fill an order nor move a queue or a best
     price, so that `on_row` would do nothing else.
@@ -219,7 +219,7 @@ def set_quiet_level(m: Matching, row: Any) -> bool:
     elif row.kind != DEPTH:
         return False
     if bid:
-        if price > best:
+        if price > best or (state.asks > 0 and m.asks[0].price <= price):
             return False
         for k in range(state.bids):
             if m.bids[k].price <= price:
@@ -230,7 +230,7 @@ def set_quiet_level(m: Matching, row: Any) -> bool:
         if row.qty > 0:
             head.bid_low = min(head.bid_low, price)
     else:
-        if price < best:
+        if price < best or (state.bids > 0 and m.bids[0].price >= price):
             return False
         for k in range(state.asks):
             if m.asks[k].price >= price:
