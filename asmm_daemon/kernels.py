@@ -63,6 +63,8 @@ if "NUMBA_CACHE_DIR" not in os.environ:
 
 import numba  # noqa: E402  (the cache folder must be set first)
 
+numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]  # where another package imported numba before us
+
 
 def kernel(function: F) -> F:
     """Compiles a function of flat records and scalars; the same source runs live and in replay."""

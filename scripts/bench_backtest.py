@@ -288,7 +288,7 @@ def env_lines(market: Market, runs: int, steps: int) -> list[Line]:
     """Environment steps per second, single and vectorised, beside cycles of hftbacktest from Python."""
     one = setup(market.info)
     theirs = Reference(market, run_fast(one, market.info, market.tape), 5.0)
-    points = build(market.tape.rows, to_record(one.spec.quote, one.spec.instrument))
+    points = build([market.tape.rows], to_record(one.spec.quote, one.spec.instrument))
 
     def ours(count: int) -> Callable[[], float]:
         env = TapeEnv(one, market.tape, points, Reward(1.0), n_envs=count)

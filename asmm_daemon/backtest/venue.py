@@ -132,7 +132,8 @@ def _reply(v: Venue, kind: int, order: int, side: int, price: int, qty: int, tra
 
 
 @hot_kernel
-def _tell_fills(v: Venue) -> None:
+def tell_fills(v: Venue) -> None:
+    """Sends a reply for each execution; the best prices are those of the venue's book now."""
     state = v.matching.state[0]
     head = v.matching.book.head[0]
     for i in range(state.fills):
@@ -147,14 +148,14 @@ def _tell_fills(v: Venue) -> None:
 
 
 @inner_kernel
-def _on_mark(v: Venue, row: Any) -> None:
+def on_mark(v: Venue, row: Any) -> None:
     """A mark price is kept; a funding time is told once, with the mark, or the mid where none is known."""
     s = v.state[0]
     if row.kind == MARK:
         s.mark = row.price
     elif row.exch_ns > s.funded_ns:
         s.funded_ns = row.exch_ns
-        _tell_fills(v)
+        tell_fills(v)
         _reply(v, FUNDED, -1, 0, row.price, 0, -1)
         head = v.matching.book.head[0]
         told = v.replies[(s.replies - 1) % QUEUE]
@@ -165,7 +166,8 @@ def _on_mark(v: Venue, row: Any) -> None:
 
 
 @inner_kernel
-def _cancel_all(v: Venue) -> None:
+def cancel_all(v: Venue) -> None:
+    """Ends every resting order, and says so."""
     state = v.matching.state[0]
     for i in range(state.bids):
         _reply(v, CANCELLED, v.matching.bids[i].id, 1, 0, 0, -1)
@@ -210,7 +212,8 @@ def _amend(v: Venue, order: int, side: int, price: int, qty: int) -> None:
 
 
 @hot_kernel
-def _obey(v: Venue, r: Any) -> None:
+def obey(v: Venue, r: Any) -> None:
+    """Does what a request asks for, at the venue's present time."""
     kind = r.kind
     if kind == PLACE:
         _place(v, r.order, r.side, r.price, r.qty)
@@ -226,7 +229,7 @@ def _obey(v: Venue, r: Any) -> None:
             _reply(v, NOT_ATTEMPTED, r.order, r.side, r.price, r.qty, -1)
             _reply(v, CANCEL_MISSED, r.old, r.side, 0, 0, -1)
     elif kind == CANCEL_ALL:
-        _cancel_all(v)
+        cancel_all(v)
     elif kind == RECONCILE or v.matching.state[0].gap == KNOWN:
         _reply(v, RECONCILED if kind == RECONCILE else PROVEN, -1, 0, 0, 0, -1)
 
@@ -260,17 +263,17 @@ def go_on(v: Venue, tape: Timeline, until_ns: int) -> bool:
             for i in range(s.row, end):
                 if not set_quiet_level(v.matching, rows[i]):
                     if rows[i].kind == GAP:
-                        _cancel_all(v)
+                        cancel_all(v)
                     on_row(v.matching, rows[i])
                     if rows[i].kind >= FUNDING:
-                        _on_mark(v, rows[i])
+                        on_mark(v, rows[i])
             s.row = end
             s.message += 1
             if v.matching.state[0].fills > 0:
-                _tell_fills(v)
+                tell_fills(v)
         else:
             if arrival > until_ns:
                 return reply_ns <= until_ns
             s.t_ns = max(s.t_ns, arrival)
-            _obey(v, v.requests[s.obeyed % QUEUE])
+            obey(v, v.requests[s.obeyed % QUEUE])
             s.obeyed += 1

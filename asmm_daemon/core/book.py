@@ -84,7 +84,7 @@ def next_level(book: Book, side: int, price: int) -> int:
 
 
 @flat_kernel
-def _shift(cells: NDArray[np.int64], by: int) -> None:
+def shift(cells: NDArray[np.int64], by: int) -> None:
     """Moves every cell `by` places down (up when negative); what comes in is empty."""
     n = cells.size
     if by > 0:
@@ -101,8 +101,8 @@ def _move_window(book: Book, center: int) -> None:
     n = book.bids.size
     lo = max(center - n // 2, 0)
     if head.lo >= 0:
-        _shift(book.bids, lo - head.lo)
-        _shift(book.asks, lo - head.lo)
+        shift(book.bids, lo - head.lo)
+        shift(book.asks, lo - head.lo)
     head.lo = lo
     top = lo + n
     if head.bid != NO_BID and (head.bid < lo or head.bid >= top):
@@ -122,8 +122,37 @@ def _follow(book: Book, price: int) -> None:
 
 
 @hot_kernel
+def set_behind(book: Book, side: int, price: int, qty: int) -> bool:
+    """The short way for most rows: sets a level that leaves the best prices as they are, or says False.
+
+    Nearly without branches, since which side the next row is on cannot be foreseen.
+    """
+    head = book.head[0]
+    bid, ask = side > 0, side <= 0
+    behind = side * ((head.bid if bid else head.ask) - price)
+    i = price - head.lo
+    if (behind < 0) | ((behind == 0) & (qty <= 0)) | (i < 0) | (i >= book.bids.size):
+        return False
+    if (qty > 0) & ((bid & (price < head.bid_low)) | (ask & (price > head.ask_top))):
+        head.bid_low = min(head.bid_low, price) if bid else head.bid_low
+        head.ask_top = head.ask_top if bid else max(head.ask_top, price)
+    if bid:
+        book.bids[i] = qty
+    else:
+        book.asks[i] = qty
+    return True
+
+
+@hot_kernel
 def set_level(book: Book, side: int, price: int, qty: int) -> None:
     """Sets the absolute quantity at a price and keeps the best prices true."""
+    if not set_behind(book, side, price, qty):
+        _set_best(book, side, price, qty)
+
+
+@flat_kernel
+def _set_best(book: Book, side: int, price: int, qty: int) -> None:
+    """Sets a level that may be a new best, or leave one."""
     head = book.head[0]
     best = head.bid if side > 0 else head.ask
     improves = side * (price - best) > 0
@@ -170,7 +199,7 @@ def match_level(book: Book, side: int, price: int, qty: int) -> int:
 
 
 @flat_kernel
-def _clear_cells(head: Any, cells: NDArray[np.int64], low: int, top: int) -> None:
+def clear_cells(head: Any, cells: NDArray[np.int64], low: int, top: int) -> None:
     """Empties the cells of the prices from `low` to `top`, as far as the window has them."""
     for i in range(max(low - head.lo, 0), min(top - head.lo + 1, cells.size)):
         cells[i] = 0
@@ -183,9 +212,9 @@ def clear_to(book: Book, side: int, price: int) -> None:
     whole = price == 0
     if head.lo >= 0:
         if side > 0:
-            _clear_cells(head, book.bids, head.bid_low if whole else price, head.bid_top)
+            clear_cells(head, book.bids, head.bid_low if whole else price, head.bid_top)
         else:
-            _clear_cells(head, book.asks, head.ask_low, head.ask_top if whole else price)
+            clear_cells(head, book.asks, head.ask_low, head.ask_top if whole else price)
     if side > 0:
         head.bid_top = NO_BID if whole else min(head.bid_top, price - 1)
         if whole:

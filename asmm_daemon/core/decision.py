@@ -26,7 +26,7 @@ from asmm_daemon.core.inventory import (
     new_inventory,
     target,
 )
-from asmm_daemon.core.market import MarketState, advance, moved
+from asmm_daemon.core.market import MarketState, advance
 from asmm_daemon.core.models import clamp_half_spread, model_half_spread, model_shift
 from asmm_daemon.core.params import MAX_LEVELS, RISK_LOTS, Model, Params
 from asmm_daemon.core.quotes import (
@@ -257,18 +257,23 @@ def decide(
     return quoted > 0
 
 
-@flat_kernel
-def requote_due(state: MarketState, params: Params, decision: Decision) -> bool:
-    """Whether the price left the decision's by more than requote_bps.
+@hot_kernel
+def held_prices(params: Params, decision: Decision) -> tuple[float, float, float, float]:
+    """Microprice and mid of a decision and how far each may go until it is made anew, all in ticks.
 
     The microprice counts from a whole tick on; the mid from half a tick, its smallest step: on a coarse
     grid it decides on which tick a quote still counts as live (`quotes.rounded`).
     """
+    p = params[0]
+    micro = decision[0].micro / p.tick
+    mid = decision[0].mid / p.tick
+    share = p.requote_bps * 1e-4
+    return micro, max(1.0, share * micro), mid, max(0.499, share * mid)
+
+
+@flat_kernel
+def requote_due(state: MarketState, params: Params, decision: Decision) -> bool:
+    """Whether the price left the decision's by more than requote_bps."""
     market = state.market[0]
-    if not market.valid:
-        return False
-    tick = params[0].tick
-    if moved(params, market.micro, decision[0].micro / tick):
-        return True
-    then = decision[0].mid / tick
-    return abs(market.mid - then) > max(0.499, params[0].requote_bps * 1e-4 * then)
+    micro, micro_reach, mid, mid_reach = held_prices(params, decision)
+    return market.valid and (abs(market.micro - micro) > micro_reach or abs(market.mid - mid) > mid_reach)

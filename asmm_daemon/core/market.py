@@ -84,6 +84,14 @@ def _new_candles(state: MarketState, minute: int) -> None:
 
 
 @hot_kernel
+def _close_due(state: MarketState, params: Params, t_ns: int) -> None:
+    # counts the taker order whose trades are all seen by then
+    e = state.intensity[0]
+    if e.side != 0 and t_ns > e.local_ns + MERGE_NS:
+        flow.close_order(state.intensity, params)
+
+
+@hot_kernel
 def advance(state: MarketState, params: Params, t_ns: int) -> None:
     """Moves time on without a message: samples, buckets and merged orders that are due by then."""
     m = state.market[0]
@@ -95,10 +103,8 @@ def advance(state: MarketState, params: Params, t_ns: int) -> None:
         m.minute = t_ns // MINUTE_NS
         m.sample_ns = (t_ns // SAMPLE_NS + 1) * SAMPLE_NS
         return
-    e = state.intensity[0]
-    if e.side != 0 and t_ns > e.local_ns + MERGE_NS:
-        flow.close_order(state.intensity, params)
     while m.sample_ns <= t_ns:
+        _close_due(state, params, m.sample_ns)
         if m.valid:
             m.exposed_ns += m.sample_ns - m.now_ns
         flow.decay(state.intensity, params, m.exposed_ns)
@@ -107,6 +113,7 @@ def advance(state: MarketState, params: Params, t_ns: int) -> None:
         m.reference = m.mid
         m.now_ns = m.sample_ns
         m.sample_ns += SAMPLE_NS
+    _close_due(state, params, t_ns)
     if m.valid:
         m.exposed_ns += t_ns - m.now_ns
     m.now_ns = t_ns
@@ -175,12 +182,6 @@ def _refresh(state: MarketState, params: Params) -> None:
     m.mid_last[i] = m.mid
     m.mid_high[i] = max(m.mid_high[i], m.mid)
     m.mid_low[i] = min(m.mid_low[i], m.mid)
-
-
-@flat_kernel
-def moved(params: Params, micro: float, then: float) -> bool:
-    """Whether the microprice went more than requote_bps from what it was, at least a tick (in ticks)."""
-    return abs(micro - then) > max(1.0, params[0].requote_bps * 1e-4 * then)
 
 
 @hot_kernel

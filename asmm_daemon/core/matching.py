@@ -118,7 +118,8 @@ def best_own(m: Matching, side: int) -> int:
 
 
 @flat_kernel
-def _adjust_queues(m: Matching, side: int, price: int, prev: int, new: int) -> None:
+def adjust_queues(m: Matching, side: int, price: int, prev: int, new: int) -> None:
+    """The orders at a price whose visible level went from `prev` to `new` lots."""
     params = m.params[0]
     orders = m.bids if side > 0 else m.asks
     n = m.state[0].bids if side > 0 else m.state[0].asks
@@ -137,7 +138,7 @@ def _on_level(m: Matching, side: int, price: int, qty: int) -> None:
     prev = match_level(m.book, side, price, qty)
     state = m.state[0]
     if (state.bids if side > 0 else state.asks) > 0:
-        _adjust_queues(m, side, price, prev, qty)
+        adjust_queues(m, side, price, prev, qty)
     if qty <= 0 or (state.asks if side > 0 else state.bids) == 0:
         return
     if side * (best_own(m, -side) - price) > 0:
@@ -151,7 +152,8 @@ def _on_level(m: Matching, side: int, price: int, qty: int) -> None:
 
 
 @flat_kernel
-def _on_best(m: Matching, side: int, price: int, qty: int) -> None:
+def lose_better(m: Matching, side: int, price: int) -> None:
+    """The feed's levels of a side that are better than `price` are gone from the queues."""
     orders = m.bids if side > 0 else m.asks
     params = m.params[0]
     for i in range(m.state[0].bids if side > 0 else m.state[0].asks):
@@ -160,12 +162,18 @@ def _on_best(m: Matching, side: int, price: int, qty: int) -> None:
         prev = qty_at(m.book, side, orders[i].price)
         if prev > 0:
             advance_queue(orders[i], prev, NOTHING, params.power, params.mode)
+
+
+@flat_kernel
+def _on_best(m: Matching, side: int, price: int, qty: int) -> None:
+    lose_better(m, side, price)
     drop_better(m.book, side, price)
     _on_level(m, side, price, qty)
 
 
 @flat_kernel
-def _on_trade(m: Matching, side: int, price: int, qty: int, trade: int) -> None:
+def on_trade(m: Matching, side: int, price: int, qty: int, trade: int) -> None:
+    """A taker's trade fills the resting orders that it reaches past their queues."""
     if side == BID:
         if m.state[0].asks > 0 and m.asks[0].price <= price:
             hit(m, ASK, price, qty, trade, NOBODY, QUEUED)
@@ -174,7 +182,7 @@ def _on_trade(m: Matching, side: int, price: int, qty: int, trade: int) -> None:
 
 
 @flat_kernel
-def _resume(m: Matching) -> None:
+def resume(m: Matching) -> None:
     """Fills what the market has gone through meanwhile: the first moment after a gap's first book."""
     head = m.book.head[0]
     m.state[0].gap = KNOWN
@@ -192,7 +200,7 @@ def _resume(m: Matching) -> None:
 
 @hot_kernel
 def set_quiet_level(m: Matching, row: Any) -> bool:
-    """The short way for most rows: a level that no simulated order stands at and that is no new best.
+    """The short way for most rows: a level that reaches no simulated order and that is no new best.
 
     Says whether it was one, and set it. Such a row can neither fill an order nor move a queue or a best
     price, so that `on_row` would do nothing else.
@@ -211,7 +219,7 @@ def set_quiet_level(m: Matching, row: Any) -> bool:
     elif row.kind != DEPTH:
         return False
     if bid:
-        if price > best:
+        if price > best or (state.asks > 0 and m.asks[0].price <= price):
             return False
         for k in range(state.bids):
             if m.bids[k].price <= price:
@@ -222,7 +230,7 @@ def set_quiet_level(m: Matching, row: Any) -> bool:
         if row.qty > 0:
             head.bid_low = min(head.bid_low, price)
     else:
-        if price < best:
+        if price < best or (state.bids > 0 and m.bids[0].price >= price):
             return False
         for k in range(state.asks):
             if m.asks[k].price >= price:
@@ -246,7 +254,7 @@ def on_row(m: Matching, row: Any) -> None:
     if row.exch_ns > state.t_ns:
         state.t_ns = row.exch_ns
     if state.gap == RESUMING:
-        _resume(m)
+        resume(m)
     if kind == CLEAR:
         clear_to(m.book, side, row.price)
         m.book.head[0].known = True
@@ -266,7 +274,7 @@ def on_row(m: Matching, row: Any) -> None:
     elif kind == DEPTH:
         _on_level(m, side, row.price, row.qty)
     elif kind == TRADE and row.side != 0:
-        _on_trade(m, side, row.price, row.qty, row.id)
+        on_trade(m, side, row.price, row.qty, row.id)
     elif kind == BBO:
         _on_best(m, side, row.price, row.qty)
     if row.last and state.gap == FIRST_BOOK:

@@ -22,15 +22,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from asmm_daemon.backtest.fast.engine import begin, run_fast
+from asmm_daemon.backtest.fast.engine import run_fast
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup
-from asmm_daemon.backtest.timeline import Timeline
+from asmm_daemon.backtest.timeline import Timeline, first_message, warm_up
 from asmm_daemon.core.features import FEATURE_NAMES, N_STATE, features
 from asmm_daemon.core.inventory import Inventory, new_inventory
-from asmm_daemon.core.market import MarketState, message
+from asmm_daemon.core.market import MarketState, message, new_market
 from asmm_daemon.core.market_record import CANDLES, TRADES
-from asmm_daemon.core.params import Params
+from asmm_daemon.core.params import Params, to_record
 from asmm_daemon.errors import ConfigError, TapeError
 from asmm_daemon.kernels import flat_kernel
 from asmm_daemon.tape.columns import TapeInfo
@@ -256,8 +256,10 @@ def collect(
     for name, value in (("step", step_s), ("horizon", horizon_s)):
         if value <= 0.0:
             raise ConfigError(f"{name} = {value:g} s: more than 0 s")
-    f = begin(setup, tape, begin_ns=begin_ns)
-    first, row = int(f.desk["message"][0]), int(f.desk["row"][0])
+    params = to_record(setup.spec.quote, setup.spec.instrument)
+    market = new_market()
+    first = first_message(tape, begin_ns)
+    row = warm_up(market, params, tape, first)
     if end_ns is not None:
         stop = int(np.searchsorted(tape.local_ns, end_ns, side="right"))
         tape = Timeline(tape.rows, tape.ends[:stop], tape.venue_ns[:stop], tape.local_ns[:stop])
@@ -271,7 +273,7 @@ def collect(
     for name in ("market", "candle", "ahead"):
         samples[name] = np.nan
     horizon_ns = round(horizon_s * NS_PER_S)
-    _follow(f.market, f.params, new_inventory(), tape, first, row, horizon_ns, np.zeros(N_STATE), samples)
+    _follow(market, params, new_inventory(), tape, first, row, horizon_ns, np.zeros(N_STATE), samples)
     own = private(run_fast(setup, info, tape, begin_ns=begin_ns), times)
     x = np.hstack([lagged(samples["market"], MARKET_LAGS), samples["candle"], lagged(own, PRIVATE_LAGS)])
     return _known(x, samples, horizon_ns)

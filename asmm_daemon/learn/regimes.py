@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asmm_daemon.backtest.fast.engine import Course, run_fast
+from asmm_daemon.backtest.fast.scout import Scout
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup, instrument_of, unseen
 from asmm_daemon.backtest.timeline import Timeline, timeline
@@ -162,11 +163,15 @@ def run(setup: Setup, market: RegimeTape) -> Result:
 def run_oracle(setups: Sequence[Setup], market: RegimeTape) -> Result:
     """The same by one who knows the schedule: `setups[r]` quotes while regime r rules."""
     first = int(market.regimes(np.array([market.begin_ns]))[0])
-    course = Course(setups[first], market.tape, begin_ns=market.begin_ns)
+    spec = setups[first].spec
+    scout = Scout(market.tape, to_record(spec.quote, spec.instrument), begin_ns=market.begin_ns)
+    course = Course(setups[first], scout)
     for spell in market.schedule:
         start_ns = START_NS + round(spell.start_s * NS_PER_S)
         if start_ns > market.begin_ns:
-            course.go_on(start_ns)
+            for trail in scout.stretches(start_ns):
+                course.go_on(trail)
             course.switch(setups[spell.regime])
-    course.go_on(int(market.tape.local_ns[-1]))
-    return course.result(market.info)
+    for trail in scout.stretches(2**62):
+        course.go_on(trail)
+    return course.result(market.info, market.tape)

@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asmm_daemon.backtest.fast.engine import begin
+from asmm_daemon.backtest.fast.follow import enter
 from asmm_daemon.backtest.fast.records import HALTED, Fast, new_desk
+from asmm_daemon.backtest.fast.scout import Scout
 from asmm_daemon.backtest.fast.vector import DAMPENED, PENALISED, put, stack, step_all, view
 from asmm_daemon.backtest.setup import Setup
 from asmm_daemon.backtest.timeline import Timeline
 from asmm_daemon.core.features import N_STATE
+from asmm_daemon.core.params import to_record
 from asmm_daemon.errors import ConfigError
 from asmm_daemon.learn.protocol import Observations, State, Step
 from asmm_daemon.tape.checkpoints import Checkpoints
@@ -98,8 +101,12 @@ class TapeEnv:
         self._episode_ns = round(episode_s * NS_PER_S)
         self._last_ns = int(tape.local_ns[-1]) if end_ns is None else end_ns
         self._starts = self._usable(start_ns)
-        self._blank = _small(begin(setup, tape, width=width))
-        self._blank.desk["asks"] = True
+        scout = Scout(tape, to_record(setup.spec.quote, setup.spec.instrument), width=width)
+        self._blank = _small(begin(setup, scout, asks=True))
+        self._trail = scout.whole()
+        self._tops = self._trail.tops["message"].copy()
+        self._moves = self._tops[self._trail.moves]
+        self._moments = self._trail.moments["message"].copy()
         self._many = stack(self._blank, n_envs)
         self._end_ns = np.zeros(n_envs, np.int64)
         self._begun = np.zeros(n_envs, np.int64)
@@ -207,15 +214,24 @@ class TapeEnv:
     def _start_at(self, i: int, number: int) -> None:
         put(self._many, i, self._blank)
         one = view(self._many, i)
-        row = self._checkpoints.restore(number, one.market)
-        for into, its in zip(one.venue.matching.book, one.market.book, strict=True):
+        row = self._checkpoints.restore(number, one.sight)
+        for into, its in zip(one.venue.matching.book, one.sight.book, strict=True):
             into[:] = its
         message = int(np.searchsorted(self._tape.ends, row, side="right"))
         start_ns = int(self._tape.local_ns[message])
         one.desk[:] = new_desk(self._setup.spec, start_ns=start_ns, cycle_s=self._setup.cycle_s, asks=True)
-        one.desk["message"], one.desk["row"] = message, row
-        one.venue.state["message"], one.venue.state["row"] = message, row
+        one.desk["message"] = one.desk["fed"] = message
+        one.venue.state["message"] = max(message, int(self._trail.head["venue_first"][0]))
         one.venue.state["t_ns"] = start_ns
+        market = one.sight.market[0]
+        one.venue.state["mark"], one.venue.state["funded_ns"] = market["mark"], market["funding_ns"]
+        enter(
+            one,
+            self._trail,
+            int(np.searchsorted(self._tops, message, side="right")) - 1,
+            int(np.searchsorted(self._moves, message, side="right")),
+            max(int(np.searchsorted(self._moments, message)) - 1, 0),
+        )
         self._begun[i], self._steps[i] = number, 0
         self._end_ns[i] = min(start_ns + self._episode_ns, self._last_ns)
         still = np.full(1, _NO_ACTION)
@@ -238,7 +254,7 @@ class TapeEnv:
     ) -> None:
         kind = DAMPENED if self.reward.kind == "dampened" else PENALISED
         grid = self._gammas, self._skews
-        step_all(many, self._tape, end_ns, *grid, actions, kind, self.reward.penalty, obs, paid, running)
+        step_all(many, self._trail, end_ns, *grid, actions, kind, self.reward.penalty, obs, paid, running)
 
 
 def _small(f: Fast) -> Fast:

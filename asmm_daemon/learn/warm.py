@@ -4,10 +4,10 @@ from decimal import Decimal
 from importlib.util import find_spec
 
 from asmm_daemon.backtest.core_engine import run_core
-from asmm_daemon.backtest.fast.engine import begin, run_fast
+from asmm_daemon.backtest.fast.engine import run_fast
 from asmm_daemon.backtest.setup import Setup, unseen
 from asmm_daemon.backtest.timeline import timeline
-from asmm_daemon.core.params import QuoteParams
+from asmm_daemon.core.params import QuoteParams, to_record
 from asmm_daemon.core.policy import FixedPolicy
 from asmm_daemon.core.spec import AccountLimits, MarketLimits, MarketSpec
 from asmm_daemon.exchange.feeds.synthetic import SyntheticSource
@@ -25,7 +25,7 @@ def warm_up() -> None:
     setup = Setup("warm", unseen(spec), AccountLimits(capital=Decimal(100_000)))
     run_fast(setup, source.info, tape)
     run_core(setup, source.info, tape, end_ns=NS_PER_S)
-    checkpoints = build([tape.rows], begin(setup, tape).params, 10.0)
+    checkpoints = build([tape.rows], to_record(spec.quote, spec.instrument), 10.0)
     TapeEnv(setup, tape, checkpoints, Reward(1.0), episode_s=10.0).reset(0)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from asmm_daemon.backtest.fast import sweep
+from asmm_daemon.backtest.fast import scout
 from asmm_daemon.backtest.fast.engine import run_fast
 from asmm_daemon.backtest.fast.sweep import run_sweep
 from asmm_daemon.core.params import Model
@@ -34,7 +34,7 @@ def market():
 @pytest.mark.parametrize("stretch", [1, 37, 10**6])
 def test_every_set_up_gets_its_own_result(market, monkeypatch, stretch):
     """Whatever the length of the stretches: the same orders, fills and money to the last bit."""
-    monkeypatch.setattr(sweep, "STRETCH", stretch)
+    monkeypatch.setattr(scout, "STRETCH", stretch)
     info, tape = market
     found = run_sweep([setup(info, **options) for options in OPTIONS], info, tape)
     for result, options in zip(found, OPTIONS, strict=True):

@@ -125,6 +125,19 @@ def test_idle_beats_change_nothing(scene) -> None:
     assert same(plain, beaten)
 
 
+def test_a_taker_order_is_counted_in_the_order_of_time(scene) -> None:
+    """One seen just before a 5 s sample is counted after it, whether or not time stops in between."""
+    stopping, jumping = scene(), scene()
+    for s, waits in ((stopping, (0.03, 0.5)), (jumping, (0.53,))):
+        s.book(1000, 1010)
+        s.wait(4.98 - s.t_s % 5.0)
+        s.trade(1, 1050)
+        for seconds in waits:
+            s.wait(seconds)
+    assert stopping.state.intensity["beyond"][0, 0] == 1.0
+    assert same(stopping.state, jumping.state)
+
+
 def test_a_checkpoint_goes_on_as_the_original(scene) -> None:
     """A copy of the records is all of the state."""
     rows = random_rows(2000, 3)

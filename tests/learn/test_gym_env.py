@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from asmm_daemon.backtest.fast.engine import begin
+from asmm_daemon.core.params import to_record
 from asmm_daemon.learn.gym_env import MarketEnv, MarketVectorEnv
 from asmm_daemon.learn.tape_env import Reward, TapeEnv
 from asmm_daemon.tape.checkpoints import build
@@ -20,7 +20,7 @@ WIDTH = 16384
 def make():
     info, tape = synthetic(20)
     made = setup(info)
-    checkpoints = build([tape.rows], begin(made, tape).params, width=WIDTH)
+    checkpoints = build([tape.rows], to_record(made.spec.quote, made.spec.instrument), width=WIDTH)
     return lambda n: TapeEnv(made, tape, checkpoints, Reward(1.0), n_envs=n, episode_s=120.0, width=WIDTH)
 
 

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
-from asmm_daemon.backtest.fast.engine import begin, run_fast
+from asmm_daemon.backtest.fast.engine import run_fast
+from asmm_daemon.backtest.timeline import timeline
+from asmm_daemon.core.params import Model, to_record
 from asmm_daemon.core.policy import Action
 from asmm_daemon.errors import ConfigError
+from asmm_daemon.events import FUNDING, MARK
 from asmm_daemon.learn.tape_env import GAMMAS, SKEWS, Reward, TapeEnv
 from asmm_daemon.tape.checkpoints import build
 from tests.backtest.markets import START_NS, S, setup, synthetic
@@ -17,7 +20,7 @@ WIDTH = 16384
 def world():
     info, tape = synthetic(40)
     made = setup(info)
-    return info, tape, made, build([tape.rows], begin(made, tape).params, width=WIDTH)
+    return info, tape, made, build([tape.rows], to_record(made.spec.quote, made.spec.instrument), width=WIDTH)
 
 
 def env(world, **options):
@@ -97,6 +100,35 @@ def test_rewards_add_up_to_the_backtest(world):
     before_the_first_action = float(result.steps["equity"][0])
     assert total == pytest.approx(result.pnl - before_the_first_action, abs=1e-3)
     assert total != 0.0
+
+
+def test_an_episode_is_paid_funding_at_the_mark():
+    """A funding time inside it, at a mark told before it began; a funding time before it is not, told again."""
+    due_ns = START_NS + 8 * 3600 * S
+    info, tape = synthetic(20, start_ns=due_ns - 900 * S)
+    told = tape.rows[np.flatnonzero(tape.rows["kind"] == FUNDING)].copy()
+    told["price"] = 10_000_000
+    early, mark = told.copy(), told.copy()
+    early["exch_ns"] = early["local_ns"] = mark["exch_ns"] = mark["local_ns"] = tape.local_ns[0]
+    mark["kind"], mark["price"] = MARK, 500_000
+    rows = np.concatenate([mark, early, tape.rows[tape.rows["kind"] != FUNDING]])
+    at = int(np.searchsorted(rows["local_ns"], due_ns + 1))
+    tape = timeline(np.concatenate([rows[:at], early, told, rows[at:]]))
+    knobs = {"model": Model.CONSTANT_SPREAD, "constant_half_spread_bps": 1.0, "order_size": 0.05}
+    made = setup(info, **knobs)
+    checkpoints = build([tape.rows], to_record(made.spec.quote, made.spec.instrument), width=WIDTH)
+    span = {"start_ns": due_ns - 500 * S, "end_ns": due_ns + 250 * S}
+    e = env((info, tape, made, checkpoints), reward=Reward(1.0, "penalised"), **span)
+    e.reset(4)
+    number = int(e.state()["begun"][0])
+    actions = np.random.default_rng(3).integers(0, 20, 200)
+    paid = [float(e.step(actions[n : n + 1]).reward[0]) for n in range(115)]
+    start = int(checkpoints.t_ns[number])
+    policy = setup(info, policy=Scripted(actions), **knobs)
+    steps = run_fast(policy, info, tape, begin_ns=start, end_ns=start + 600 * S).steps
+    assert abs(steps["funding"][-1]) > 100.0
+    assert np.unique(steps["funding"]).size == 2
+    np.testing.assert_allclose(paid, np.diff(steps["equity"])[:115], atol=1e-3)
 
 
 def test_dampened_rewards_pay_no_unrealised_gain(world):

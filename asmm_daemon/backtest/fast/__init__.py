@@ -1,6 +1,7 @@
 """The fast engine: the daemon's order handling and switches as compiled kernels around the same decision.
 
 It does what `core.engine` does with a venue that answers every request, event for event; a test holds
-the two against each other. What a venue can do wrong (lost requests, unknown outcomes, a silent stream)
-has no place here.
+the two against each other. What a tape shows to every daemon alike is found once (`scout`, `trail`,
+`feed`); a daemon follows that and stops only where something calls for it (`follow`, `loop`). What a venue
+can do wrong (lost requests, unknown outcomes, a silent stream) has no place here.
 """

@@ -1,40 +1,48 @@
 """Runs the fast engine over a tape: the compiled loop, and the policy's word at every cycle."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from asmm_daemon.backtest.fast.follow import enter, wake
 from asmm_daemon.backtest.fast.loop import ASKS, FULL, act, run, write_step
 from asmm_daemon.backtest.fast.records import Fast, new_fast
+from asmm_daemon.backtest.fast.scout import Scout
+from asmm_daemon.backtest.fast.trail import Trail
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup
-from asmm_daemon.backtest.timeline import Timeline, first_message, warm_up
+from asmm_daemon.backtest.timeline import Timeline
+from asmm_daemon.core.market import copy_market
 from asmm_daemon.core.params import to_record
 from asmm_daemon.core.quoter import choose
 from asmm_daemon.tape.columns import TapeInfo
 
 
-def begin(setup: Setup, tape: Timeline, *, begin_ns: int = 0, width: int = 65536) -> Fast:
-    """A daemon at the first message at or after `begin_ns`, its market warm from those before.
+def begin(setup: Setup, scout: Scout, *, asks: bool) -> Fast:
+    """A daemon where the scout stands, with what that has seen of the market.
 
-    Raises TapeError when there is none.
+    `asks`: whether a policy outside is asked at every cycle, and sees features.
     """
-    first = first_message(tape, begin_ns)
-    start_ns = int(tape.local_ns[first])
-    span_s = (int(tape.local_ns[-1]) - start_ns) / 1e9
+    span_s = (int(scout.tape.local_ns[-1]) - scout.start_ns) / 1e9
     f = new_fast(
         setup.spec,
         setup.account,
-        start_ns=start_ns,
+        start_ns=scout.start_ns,
         steps=int(span_s / setup.cycle_s) + 3,
         cycle_s=setup.cycle_s,
         entry_ns=setup.latency.entry_ns,
         response_ns=setup.latency.response_ns,
-        asks=setup.asks,
+        asks=asks,
         spreads_alone=setup.spreads_alone,
-        width=width,
+        width=scout.feed.book.bids.size,
     )
-    row = warm_up(f.market, f.params, tape, first)
-    f.desk["message"], f.desk["row"] = first, row
-    return f
+    f.desk["message"] = f.desk["fed"] = scout.message
+    f.venue.state["message"] = scout.venue_message
+    for into, its in zip(f.venue.matching.book, scout.feed.book, strict=True):
+        into[:] = its
+    f.venue.matching.state["gap"] = scout.feed.gap
+    f.venue.state["mark"], f.venue.state["funded_ns"] = scout.feed.marked
+    return f._replace(sight=copy_market(scout.market)) if asks else f
 
 
 def more_fills(f: Fast) -> Fast:
@@ -43,19 +51,21 @@ def more_fills(f: Fast) -> Fast:
 
 
 class Course:
-    """A set-up's way through a tape, in as many stretches as one likes: they change nothing."""
+    """A set-up's way through a tape, stretch by stretch: how long they are changes nothing."""
 
-    def __init__(self, setup: Setup, tape: Timeline, *, begin_ns: int = 0) -> None:
-        self._setup, self._tape = setup, tape
-        self._f = begin(setup, tape, begin_ns=begin_ns)
+    def __init__(self, setup: Setup, scout: Scout) -> None:
+        self._setup = setup
+        self._f = begin(setup, scout, asks=setup.asks)
         self._fallbacks = 0
         setup.spec.policy.reset()
 
-    def go_on(self, end_ns: int) -> None:
-        """Up to a receive time, or to the end of the tape."""
+    def go_on(self, trail: Trail) -> None:
+        """To the end of a stretch, which begins where the one before it ended."""
         policy, quote = self._setup.spec.policy, self._setup.spec.quote
         desk = self._f.desk[0]
-        while (stopped := run(self._f, self._tape, end_ns)) in (ASKS, FULL):
+        end_ns = int(trail.head[0]["stop_ns"])
+        enter(self._f, trail, 0, 0, 0)
+        while (stopped := run(self._f, trail, end_ns)) in (ASKS, FULL):
             if stopped == FULL:
                 self._f = more_fills(self._f)
                 continue
@@ -70,30 +80,43 @@ class Course:
     def switch(self, setup: Setup) -> None:
         """Goes on with the knobs and the policy of another set-up of the same market, from its next quotes.
 
-        Whether the policy is asked at all stays as it began.
+        Their market states must be alike, as in `run_together`. Whether the policy is asked at all stays as
+        it began.
         """
         quote = setup.spec.quote
         self._setup = setup
         self._f.params[:] = to_record(quote, setup.spec.instrument)
         self._f.desk["gamma"], self._f.desk["skew"] = quote.gamma, quote.skew
+        wake(self._f)
         setup.spec.policy.reset()
 
-    def result(self, info: TapeInfo) -> Result:
+    def result(self, info: TapeInfo, tape: Timeline) -> Result:
         """What it has come to; nothing may follow."""
         write_step(self._f)
-        return result_of(self._f, self._setup, info, self._fallbacks)
+        return result_of(self._f, self._setup, info, tape, self._fallbacks)
 
 
 def run_fast(
     setup: Setup, info: TapeInfo, tape: Timeline, *, begin_ns: int = 0, end_ns: int = 2**62
 ) -> Result:
     """The whole tape, or between two times of its receive clock; what lies before warms up."""
-    course = Course(setup, tape, begin_ns=begin_ns)
-    course.go_on(end_ns)
-    return course.result(info)
+    return run_together([setup], info, tape, begin_ns=begin_ns, end_ns=end_ns)[0]
 
 
-def result_of(f: Fast, setup: Setup, info: TapeInfo, fallbacks: int = 0) -> Result:
+def run_together(
+    setups: Sequence[Setup], info: TapeInfo, tape: Timeline, *, begin_ns: int = 0, end_ns: int = 2**62
+) -> list[Result]:
+    """Set-ups whose market states are alike, over one trail; a result for each, in their order."""
+    spec = setups[0].spec
+    scout = Scout(tape, to_record(spec.quote, spec.instrument), begin_ns=begin_ns)
+    courses = [Course(setup, scout) for setup in setups]
+    for trail in scout.stretches(end_ns):
+        for course in courses:
+            course.go_on(trail)
+    return [course.result(info, tape) for course in courses]
+
+
+def result_of(f: Fast, setup: Setup, info: TapeInfo, tape: Timeline, fallbacks: int = 0) -> Result:
     """What a run has come to."""
     desk = f.desk[0]
     fills = f.fills[: desk["fills"]].copy()
@@ -113,7 +136,7 @@ def result_of(f: Fast, setup: Setup, info: TapeInfo, fallbacks: int = 0) -> Resu
             "post_only_rejects": int(desk["crossed"]),
             "fallbacks": fallbacks,
             "messages": int(desk["message"]),
-            "rows": int(desk["row"]),
+            "rows": int(tape.ends[desk["message"] - 1]) if desk["message"] else 0,
         },
         settings=setup.settings(),
     )

@@ -7,10 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from asmm_daemon.backtest.fast.gate import fits
+from asmm_daemon.backtest.fast.feed import go_on
+from asmm_daemon.backtest.fast.follow import (
+    HORIZONS_NS,
+    arrive,
+    asking,
+    pass_by,
+    plan_beat,
+    seen_by,
+    stop,
+    wake,
+)
 from asmm_daemon.backtest.fast.money import holding, move, net, pay_funding, watch_account
 from asmm_daemon.backtest.fast.quoting import (
-    limit_share,
     may_quote,
     prepare,
     requote,
@@ -27,9 +36,8 @@ from asmm_daemon.backtest.fast.table import (
     drop_order,
     find_order,
 )
-from asmm_daemon.backtest.fast.watch import beat, follow, on_account
-from asmm_daemon.backtest.result import HORIZONS_S
-from asmm_daemon.backtest.timeline import NEVER, Timeline
+from asmm_daemon.backtest.fast.trail import Trail
+from asmm_daemon.backtest.fast.watch import beat, follow, is_calm, on_account
 from asmm_daemon.backtest.venue import (
     ACCEPTED,
     AMEND_CROSSED,
@@ -43,91 +51,16 @@ from asmm_daemon.backtest.venue import (
     PROVEN,
     QUEUE,
     RECONCILED,
-    go_on,
     next_reply_ns,
 )
-from asmm_daemon.core.decision import requote_due
 from asmm_daemon.core.features import features
-from asmm_daemon.core.market import advance, message
-from asmm_daemon.events import BBO, DEPTH, TRADE
-from asmm_daemon.kernels import flat_kernel, hot_kernel, inlined_kernel, inner_kernel
+from asmm_daemon.core.market import message
+from asmm_daemon.kernels import flat_kernel, inlined_kernel, inner_kernel
 from asmm_daemon.units import NS_PER_S
 
 OVER, ASKS, FULL = 0, 1, 2
 """Why a run stopped: its end, a policy is to choose, or `fills` is nearly full."""
-WATCH_NS = NS_PER_S // 10
-NEAR_BPS = 5.0
-NEAR_TICKS = 2.0
-LIMIT_SHARE = 0.9
-_HORIZONS_NS = tuple(int(horizon * NS_PER_S) for horizon in HORIZONS_S)
 _OVERTAKEN_S, _OVERTAKEN_MOST_S = 0.05, 2.0
-
-
-@hot_kernel
-def count_time(f: Fast, t_ns: int) -> None:
-    """Adds the time since the last event to what held during it."""
-    d = f.desk[0]
-    span = t_ns - d.counted_ns
-    if span <= 0:
-        return
-    d.counted_ns = t_ns
-    m = f.market.market[0]
-    if not m.valid:
-        return
-    d.healthy_ns += span
-    reach = max(NEAR_BPS * 1e-4 * m.mid, NEAR_TICKS)
-    bid = d.bid > 0 and m.mid - d.bid <= reach
-    ask = d.ask > 0 and d.ask - m.mid <= reach
-    if bid:
-        d.near_bid_ns += span
-    if ask:
-        d.near_ask_ns += span
-    if bid and ask:
-        d.near_both_ns += span
-    if not d.opened or (not f.params[0].spot and fits(f, d.lots, LIMIT_SHARE)):
-        return
-    if limit_share(f) > LIMIT_SHARE:
-        d.limit_ns += span
-
-
-@inner_kernel
-def _read_later(f: Fast, t_ns: int) -> None:
-    """The mid that held until `t_ns`, for the fills whose horizons are over by then."""
-    d = f.desk[0]
-    m = f.market.market[0]
-    mid = m.mid * f.params[0].tick if m.valid else np.nan
-    d.later_ns = NEVER
-    for h in range(len(_HORIZONS_NS)):
-        while d.later[h] < d.fills:
-            due = f.fills[d.later[h]].t_ns + _HORIZONS_NS[h]
-            if due > t_ns:
-                d.later_ns = min(d.later_ns, due)
-                break
-            f.fills[d.later[h]].later[h] = mid
-            d.later[h] += 1
-
-
-@inlined_kernel
-def _on_message(f: Fast, tape: Timeline) -> None:
-    d = f.desk[0]
-    end = tape.ends[d.message]
-    if d.later_ns <= d.now_ns:
-        _read_later(f, d.now_ns)
-    message(f.market, f.params, tape.rows, d.row, end)
-    d.message += 1
-    d.row = end
-    kind = tape.rows[end - 1].kind
-    if kind == DEPTH or kind == BBO:
-        d.proof_ns = d.heard_ns = d.now_ns
-    elif kind == TRADE:
-        d.heard_ns = d.now_ns
-    waited = d.now_ns - d.decided_ns
-    if (
-        d.quoting
-        and waited >= f.limits[0].min_requote_s * NS_PER_S
-        and requote_due(f.market, f.params, f.decision)
-    ):
-        requote(f)
 
 
 @inner_kernel
@@ -182,7 +115,7 @@ def _on_fill(f: Fast, told: Any) -> None:
     fill.mid = 0.5 * told.twice_mid * p.tick if told.twice_mid > 0 else np.nan
     fill.later[:] = np.nan
     d.fills += 1
-    d.later_ns = min(d.later_ns, t_ns + _HORIZONS_NS[0])
+    d.later_ns = min(d.later_ns, t_ns + HORIZONS_NS[0])
     book_lots(f, order, qty)
     _repeated(f, side, order)
     watch_account(f)
@@ -287,21 +220,33 @@ def write_step(f: Fast) -> None:
     d.steps += 1
 
 
+@inner_kernel
+def _feed(f: Fast, trail: Trail) -> None:
+    d = f.desk[0]
+    tape = trail.tape
+    row = tape.ends[d.fed - 1] if d.fed > 0 else 0
+    for i in range(d.fed, d.message):
+        message(f.sight, f.params, tape.rows, row, tape.ends[i])
+        row = tape.ends[i]
+    d.fed = d.message
+
+
 @inlined_kernel
-def _begin_cycle(f: Fast) -> bool:
+def _begin_cycle(f: Fast, trail: Trail) -> bool:
     """A quote cycle: the step that ends, features for the next; whether quotes are wanted now."""
     d = f.desk[0]
     write_step(f)
-    prepare(f)
-    advance(f.market, f.params, d.now_ns)
-    features(f.market, f.params, f.inventory, d.now_ns, f.features)
     d.cycle_ns += d.cycle_step_ns
+    if d.asks:
+        prepare(f)
+        _feed(f, trail)
+        features(f.sight, f.params, f.inventory, d.now_ns, f.features)
     return may_quote(f)
 
 
 @flat_kernel
-def run(f: Fast, tape: Timeline, end_ns: int) -> int:
-    """Goes on to the end of the tape or of the run: OVER, ASKS or FULL.
+def run(f: Fast, trail: Trail, end_ns: int) -> int:
+    """Goes on to a time within the stretch: OVER, ASKS or FULL.
 
     After ASKS the caller writes γ, skew and the action's number into the desk and calls `act`, then goes
     on; after FULL it makes room in `fills`.
@@ -309,37 +254,46 @@ def run(f: Fast, tape: Timeline, end_ns: int) -> int:
     d = f.desk[0]
     room = f.fills.size - QUEUE
     while True:
-        message_ns = tape.local_ns[d.message] if d.message < tape.ends.size else NEVER
-        if message_ns == NEVER:
-            end_ns = min(end_ns, d.now_ns)
-        t_ns = min(message_ns, d.cycle_ns, d.watch_ns)
-        if go_on(f.venue, tape, min(t_ns, end_ns)):
+        t_ns = min(d.cycle_ns, d.watch_ns, end_ns)
+        calls = asking(f, trail, t_ns)
+        if calls > 0:
+            t_ns = trail.tape.local_ns[calls - 1]
+        if go_on(f.venue, trail, t_ns):
             t_ns = next_reply_ns(f.venue)
-            if t_ns > end_ns:
-                return OVER
-            count_time(f, t_ns)
-            d.now_ns = max(d.now_ns, t_ns)
+            pass_by(f, trail, seen_by(f, trail, t_ns - 1))
+            arrive(f, trail, t_ns)
             _on_reply(f)
+            wake(f)
             if d.fills >= room:
                 return FULL
-            continue
-        if t_ns > end_ns or t_ns == NEVER:
-            return OVER
-        count_time(f, t_ns)
-        d.now_ns = max(d.now_ns, t_ns)
-        if t_ns == message_ns:
-            _on_message(f, tape)
-        elif t_ns == d.cycle_ns:
-            if _begin_cycle(f):
-                if d.asks:
-                    return ASKS
-                requote(f)
+        elif calls > 0:
+            pass_by(f, trail, calls)
+            arrive(f, trail, t_ns)
+            requote(f)
+            wake(f)
         else:
-            d.watch_ns += WATCH_NS
-            beat(f)
+            pass_by(f, trail, seen_by(f, trail, t_ns))
+            if t_ns == d.cycle_ns:
+                arrive(f, trail, t_ns)
+                wanted = _begin_cycle(f, trail)
+                if wanted and not d.asks:
+                    requote(f)
+                wake(f)
+                if wanted and d.asks:
+                    return ASKS
+            elif t_ns == d.watch_ns:
+                arrive(f, trail, t_ns)
+                beat(f)
+                wake(f)
+                d.calm = is_calm(f)
+                plan_beat(f, trail)
+            else:
+                stop(f, trail, end_ns)
+                return OVER
 
 
 @flat_kernel
 def act(f: Fast) -> None:
     """Quotes by the action that the caller wrote into the desk."""
     requote(f)
+    wake(f)

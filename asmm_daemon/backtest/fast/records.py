@@ -48,6 +48,8 @@ ENTRY = np.dtype(
 BACKOFF = np.dtype([("until_ns", np.int64), ("strikes", np.int64)], align=True)
 EXECUTED_ORDER = np.dtype([("t_ns", np.int64), ("side", np.int64), ("order", np.int64)], align=True)
 SECOND = np.dtype([("second", np.int64), ("low", np.float64), ("high", np.float64)], align=True)
+WATCH_NS = NS_PER_S // 10
+"""Time between two beats of the watchdog."""
 RING = 1024
 """Sent messages, executed orders and seconds remembered."""
 
@@ -71,10 +73,16 @@ LIMITS = np.dtype(
 DESK = np.dtype(
     [
         ("now_ns", np.int64),
-        ("message", np.int64),  # next message that the daemon sees
-        ("row", np.int64),
+        ("message", np.int64),  # messages that the daemon has seen
+        ("fed", np.int64),  # ... and those that its features have
+        ("top", np.int64),  # where it stands in the trail
+        ("move", np.int64),
+        ("moment", np.int64),
+        ("scanned", np.int64),  # first top of which it is not known that its price was held
         ("cycle_ns", np.int64),  # next quote cycle
-        ("watch_ns", np.int64),  # next beat of the watchdog
+        ("watch_ns", np.int64),  # next beat of the watchdog that changes anything
+        ("beat_ns", np.int64),  # the last one that was taken
+        ("calm", np.bool_),  # whether those after it change nothing by themselves
         ("cycle_step_ns", np.int64),
         ("state", np.int64),
         ("since_ns", np.int64),
@@ -110,6 +118,7 @@ DESK = np.dtype(
         # watches
         ("proof_ns", np.int64),
         ("heard_ns", np.int64),
+        ("ready", np.bool_),  # σ, asked for while warming
         ("invalid_ns", np.int64),  # -1: valid
         ("asked_ns", np.int64),
         ("reconcile_ns", np.int64),
@@ -120,8 +129,9 @@ DESK = np.dtype(
         ("flash_ns", np.int64),  # end of the cool-down, 0: none
         ("seconds", np.int64),  # of the flash watch, the first one kept and their end
         ("seconds_from", np.int64),
+        ("noted", np.float64),  # the mid that it saw last, ticks
         ("low", np.float64),
-        ("top", np.float64),
+        ("high_mid", np.float64),
         ("sent", np.int64),  # messages within the last second: from, to
         ("sent_from", np.int64),
         ("executed", np.int64),
@@ -153,10 +163,15 @@ DESK = np.dtype(
 
 
 class Fast(NamedTuple):
-    """One simulated daemon and its venue: everything that a run changes."""
+    """One simulated daemon and its venue: everything that a run changes.
+
+    `market` is what a decision reads, brought up from the trail; `sight` is what features read, fed with
+    every row where a policy is asked.
+    """
 
     venue: Venue
     market: MarketState
+    sight: MarketState
     params: Params
     limits: NDArray[Any]
     inventory: Inventory
@@ -204,6 +219,7 @@ def new_desk(spec: MarketSpec, *, start_ns: int, cycle_s: float, asks: bool) -> 
     one["cycle_step_ns"] = round(cycle_s * NS_PER_S)
     one["cycle_ns"] = start_ns + one["cycle_step_ns"]
     one["watch_ns"] = start_ns
+    one["beat_ns"] = start_ns - WATCH_NS
     one["state"], one["causes"] = PAUSED, STARTUP | WARMING
     one["asks"] = asks
     one["gamma"], one["skew"], one["action"] = spec.quote.gamma, spec.quote.skew, -1
@@ -231,7 +247,8 @@ def new_fast(
     """A daemon and a venue at the beginning of a tape, with room for `steps` cycles."""
     return Fast(
         venue=new_venue(entry_ns=entry_ns, response_ns=response_ns, width=width),
-        market=new_market(width),
+        market=new_market(1),
+        sight=new_market(width if asks else 1),
         params=to_record(spec.quote, spec.instrument),
         limits=limits_record(spec, account, spreads_alone=spreads_alone),
         inventory=new_inventory(),

@@ -1,28 +1,17 @@
-"""Many set-ups over one tape in one pass: a stretch of the tape for all of them, then the next.
+"""Many set-ups over one tape in one pass: each stretch is looked at once, then every daemon goes through it.
 
-The rows of a stretch stay in the processor's cache while every daemon goes through them. Each result is
-what `run_fast` gives for that set-up alone.
+Each result is what `run_fast` gives for that set-up alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from asmm_daemon.backtest.fast.engine import Course
+from asmm_daemon.backtest.fast.engine import run_together
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup
-from asmm_daemon.backtest.timeline import Timeline, first_message
+from asmm_daemon.backtest.timeline import Timeline
+from asmm_daemon.core.params import to_record
+from asmm_daemon.tape.checkpoints import STATE_PARAMS
 from asmm_daemon.tape.columns import TapeInfo
-
-STRETCH = 2048
-"""Messages that every daemon goes through before the first one goes on."""
-
-
-def _stops(tape: Timeline, begin_ns: int, end_ns: int) -> Iterator[int]:
-    """Receive times at which the daemons wait for each other, the last one being the end."""
-    for message in range(first_message(tape, begin_ns) + STRETCH, tape.ends.size, STRETCH):
-        if tape.local_ns[message] >= end_ns:
-            break
-        yield int(tape.local_ns[message])
-    yield end_ns
 
 
 def run_sweep(
@@ -30,11 +19,18 @@ def run_sweep(
 ) -> list[Result]:
     """A result for each set-up, in their order, as `run_fast` with the same arguments.
 
-    Each set-up needs a policy of its own: one that remembers would be asked in turns. Raises TapeError
-    when the tape holds no message at or after `begin_ns`.
+    Each set-up needs a policy of its own: one that remembers would be asked in turns. Those whose market
+    states differ, by a half-life or a prior, go in passes of their own. Raises TapeError when the tape
+    holds no message at or after `begin_ns`.
     """
-    courses = [Course(setup, tape, begin_ns=begin_ns) for setup in setups]
-    for stop_ns in _stops(tape, begin_ns, end_ns):
-        for course in courses:
-            course.go_on(stop_ns)
-    return [course.result(info) for course in courses]
+    passes: dict[tuple[float, ...], list[int]] = {}
+    for number, setup in enumerate(setups):
+        params = to_record(setup.spec.quote, setup.spec.instrument)
+        state = tuple(float(params[name][0]) for name in STATE_PARAMS)
+        passes.setdefault(state, []).append(number)
+    found: dict[int, Result] = {}
+    for numbers in passes.values():
+        together = [setups[number] for number in numbers]
+        results = run_together(together, info, tape, begin_ns=begin_ns, end_ns=end_ns)
+        found |= zip(numbers, results, strict=True)
+    return [found[number] for number in range(len(setups))]

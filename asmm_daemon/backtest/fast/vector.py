@@ -13,7 +13,7 @@ from asmm_daemon.backtest.fast.gate import mid_price
 from asmm_daemon.backtest.fast.loop import ASKS, act, run
 from asmm_daemon.backtest.fast.money import holding
 from asmm_daemon.backtest.fast.records import Fast
-from asmm_daemon.backtest.timeline import Timeline
+from asmm_daemon.backtest.fast.trail import Trail
 from asmm_daemon.backtest.venue import Venue
 from asmm_daemon.core.book import Book
 from asmm_daemon.core.market import MarketState
@@ -62,11 +62,16 @@ def _viewed(part: Any, i: int) -> Any:
 
 
 @inlined_kernel
+def _pick_market(s: MarketState, i: int) -> MarketState:
+    book = Book(s.book.head[i], s.book.bids[i], s.book.asks[i])
+    return MarketState(book, s.market[i], s.volatility[i], s.intensity[i])
+
+
+@inlined_kernel
 def pick(many: Fast, i: int) -> Fast:
     """`view` for kernels."""
     v = many.venue
     m = v.matching
-    s = many.market
     matching = Matching(
         m.params[i],
         m.state[i],
@@ -77,12 +82,8 @@ def pick(many: Fast, i: int) -> Fast:
     )
     return Fast(
         Venue(matching, v.state[i], v.requests[i], v.replies[i], v.filled[i]),
-        MarketState(
-            Book(s.book.head[i], s.book.bids[i], s.book.asks[i]),
-            s.market[i],
-            s.volatility[i],
-            s.intensity[i],
-        ),
+        _pick_market(many.market, i),
+        _pick_market(many.sight, i),
         many.params[i],
         many.limits[i],
         many.inventory[i],
@@ -117,7 +118,7 @@ def wealth_of(f: Fast, kind: int) -> float:
 @flat_kernel
 def step_all(
     many: Fast,
-    tape: Timeline,
+    trail: Trail,
     end_ns: NDArray[np.int64],
     gammas: NDArray[np.float64],
     skews: NDArray[np.float64],
@@ -132,7 +133,7 @@ def step_all(
 
     Args:
         many: stacked daemons, each asked for an action.
-        tape: what all of them see.
+        trail: of the tape that all of them see.
         end_ns: (n,) where each one's episode ends.
         gammas: the grid of risk aversions; an action is i_gamma·len(skews) + i_skew.
         skews: the grid of skews.
@@ -154,7 +155,7 @@ def step_all(
             d.gamma = gammas[actions[i] // skews.size]
             d.skew = skews[actions[i] % skews.size]
             act(f)
-        running[i] = run(f, tape, end_ns[i]) == ASKS
+        running[i] = run(f, trail, end_ns[i]) == ASKS
         reward = wealth_of(f, kind) - before
         if kind == PENALISED:
             reward -= penalty * abs(f.decision[0].q)

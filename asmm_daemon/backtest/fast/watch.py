@@ -23,12 +23,12 @@ from asmm_daemon.backtest.fast.records import (
     STUCK,
     SWEEPING,
     WARMING,
+    WATCH_NS,
     Fast,
 )
 from asmm_daemon.backtest.fast.table import any_cancellable, cancellable, open_lots
 from asmm_daemon.backtest.venue import CANCEL_ALL, PROVE, request
 from asmm_daemon.backtest.venue import RECONCILE as ASK_ACCOUNT
-from asmm_daemon.core import volatility as vol
 from asmm_daemon.core.supervisor import INVALID_GRACE_S, SWEEP_EVERY_S
 from asmm_daemon.kernels import hot_kernel, inlined_kernel, inner_kernel
 from asmm_daemon.units import NS_PER_S
@@ -74,28 +74,48 @@ def _watch_channel(f: Fast) -> None:
         d.reconciling = False
 
 
+@hot_kernel
+def _new_second(f: Fast, second: int, mid: float) -> None:
+    d = f.desk[0]
+    new = f.seconds[d.seconds % RING]
+    new.second = second
+    new.low = new.high = mid
+    d.seconds += 1
+    kept = d.seconds - d.seconds_from
+    read = kept == 1 or kept > RING
+    d.low = min(d.low, mid)
+    d.high_mid = max(d.high_mid, mid)
+    while True:
+        oldest = f.seconds[d.seconds_from % RING]
+        if oldest.second >= second - f.limits[0].flash_window_s and d.seconds - d.seconds_from <= RING:
+            break
+        read = read or oldest.low == d.low or oldest.high == d.high_mid
+        d.seconds_from += 1
+    if read:
+        d.low = d.high_mid = mid
+        for i in range(d.seconds_from, d.seconds):
+            d.low = min(d.low, f.seconds[i % RING].low)
+            d.high_mid = max(d.high_mid, f.seconds[i % RING].high)
+
+
 @inner_kernel
 def _note_second(f: Fast, mid: float) -> None:
     d = f.desk[0]
     second = d.now_ns // NS_PER_S
+    left_out = d.beat_ns + (d.now_ns - 1 - d.beat_ns) // WATCH_NS * WATCH_NS
+    if d.seconds > d.seconds_from and left_out > d.beat_ns:
+        # beats left out saw the mid that the last one saw
+        for missed in range(f.seconds[(d.seconds - 1) % RING].second + 1, left_out // NS_PER_S + 1):
+            _new_second(f, missed, d.noted)
+    d.noted = mid
     newest = f.seconds[(d.seconds - 1) % RING]
-    if d.seconds > d.seconds_from and newest.second == second:
-        if newest.low <= mid <= newest.high:
-            return
+    if d.seconds == d.seconds_from or newest.second != second:
+        _new_second(f, second, mid)
+    elif not newest.low <= mid <= newest.high:
         newest.low = min(newest.low, mid)
         newest.high = max(newest.high, mid)
-    else:
-        new = f.seconds[d.seconds % RING]
-        new.second = second
-        new.low = new.high = mid
-        d.seconds += 1
-        while f.seconds[d.seconds_from % RING].second < second - f.limits[0].flash_window_s:
-            d.seconds_from += 1
-        d.seconds_from = max(d.seconds_from, d.seconds - RING)
-    d.low = d.top = mid
-    for i in range(d.seconds_from, d.seconds):
-        d.low = min(d.low, f.seconds[i % RING].low)
-        d.top = max(d.top, f.seconds[i % RING].high)
+        d.low = min(d.low, mid)
+        d.high_mid = max(d.high_mid, mid)
 
 
 @inner_kernel
@@ -108,7 +128,7 @@ def _flash(f: Fast, mid: float) -> bool:
         d.flash_ns = 0
         d.seconds_from = d.seconds
     _note_second(f, mid)
-    if d.low > 0.0 and d.top / d.low - 1.0 > limits.flash_move:
+    if d.low > 0.0 and d.high_mid / d.low - 1.0 > limits.flash_move:
         d.flash_ns = d.now_ns + int(limits.flash_cooldown_s * NS_PER_S)
     return d.flash_ns > 0
 
@@ -252,7 +272,7 @@ def watch(f: Fast) -> None:
     d = f.desk[0]
     _watch_book(f)
     _watch_channel(f)
-    if f.limits[0].spreads_alone or vol.is_ready(f.market.volatility):
+    if f.limits[0].spreads_alone or d.ready:
         _set(f, WARMING, False)
     _watch_inventory(f)
     follow(f)
@@ -282,9 +302,38 @@ def beat(f: Fast) -> None:
     watch_account(f)
     watch(f)
     d = f.desk[0]
+    d.beat_ns = d.now_ns
     if not may_quote(f):
         return
     if not d.quoting or d.off != d.decided_off or d.refused:
         requote(f)
     elif d.moved or d.state != ACTIVE or f.limits[0].can_replace:
         sync(f)
+
+
+@inner_kernel
+def is_calm(f: Fast) -> bool:
+    """Whether a beat changes nothing until something happens that `calm_until` tells, or to us."""
+    d = f.desk[0]
+    settled = d.opened and d.quoting and not (d.refused or d.moved or d.reconciling or d.soft)
+    return (
+        settled
+        and d.state == ACTIVE
+        and d.causes == 0
+        and d.off == d.decided_off == 0
+        and d.flash_ns == 0
+        and d.stuck_ns < 0
+        and not f.limits[0].can_replace
+        and f.market.market[0].valid
+    )
+
+
+@inner_kernel
+def calm_until(f: Fast) -> int:
+    """The time at which silence or the next reconciliation calls a calm watchdog, if nothing is heard."""
+    d = f.desk[0]
+    limits = f.limits[0]
+    silent_ns = d.proof_ns + int(min(limits.book_silence_s, limits.stale_after_s) * NS_PER_S)
+    alone_ns = d.heard_ns + int(limits.account_disconnect_after_s * NS_PER_S)
+    due_ns = d.reconcile_ns + int(limits.account_reconcile_every_s * NS_PER_S)
+    return min(silent_ns, alone_ns, due_ns) - 1

@@ -14,17 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asmm_daemon.backtest.bootstrap import Difference, studentised
-from asmm_daemon.backtest.fast.engine import more_fills
+from asmm_daemon.backtest.fast.engine import begin, more_fills
+from asmm_daemon.backtest.fast.follow import enter
 from asmm_daemon.backtest.fast.loop import ASKS, FULL, act, run, write_step
-from asmm_daemon.backtest.fast.records import Fast, new_fast
+from asmm_daemon.backtest.fast.scout import Scout
 from asmm_daemon.backtest.fast.vector import DAMPENED, wealth_of
 from asmm_daemon.backtest.setup import Setup
 from asmm_daemon.backtest.timeline import Timeline
-from asmm_daemon.core.market import MarketState, copy_market
+from asmm_daemon.core.market import MarketState
 from asmm_daemon.core.moment import Moment
+from asmm_daemon.core.params import to_record
 from asmm_daemon.core.policy import Policy
 from asmm_daemon.core.quoter import choose
-from asmm_daemon.units import NS_PER_S
 
 BLOCKS = 24
 """Pieces of a stretch that are drawn: ten minutes each of four hours."""
@@ -61,56 +62,38 @@ class Verdict:
 NOTHING = Verdict(nan, nan, Difference(nan, nan, nan, nan, nan, 0), better=False, worse=False)
 
 
-def start(setup: Setup, market: MarketState, tape: Timeline) -> Fast:
-    """A simulated daemon at the beginning of a tape, its market as it then was."""
-    start_ns = int(tape.local_ns[0])
-    span_s = (int(tape.local_ns[-1]) - start_ns) / NS_PER_S
-    f = new_fast(
-        setup.spec,
-        setup.account,
-        start_ns=start_ns,
-        steps=int(span_s / setup.cycle_s) + 3,
-        cycle_s=setup.cycle_s,
-        entry_ns=setup.latency.entry_ns,
-        response_ns=setup.latency.response_ns,
-        asks=True,
-        spreads_alone=setup.spreads_alone,
-        width=market.book.bids.size,
-    )._replace(market=copy_market(market))
-    for into, its in zip(f.venue.matching.book, market.book, strict=True):
-        into[:] = its
-    f.venue.state["t_ns"] = start_ns
-    return f
-
-
 class Play:
-    """One policy's way through a tape; iterating goes from cycle to cycle and tells each moment."""
+    """One policy's way through a tape from the market before it; iterating tells the moment of each cycle."""
 
     def __init__(self, setup: Setup, market: MarketState, tape: Timeline, policy: Policy) -> None:
-        self._quote, self._tape, self._policy = setup.spec.quote, tape, policy
-        self._f = start(setup, market, tape)
+        self._quote, self._policy = setup.spec.quote, policy
+        self._scout = Scout(tape, to_record(setup.spec.quote, setup.spec.instrument), market=market)
+        self._f = begin(setup, self._scout, asks=True)
 
     def __iter__(self) -> Iterator[Moment | None]:
         """A moment for every cycle in which the policy is asked; None where it failed."""
-        desk = self._f.desk[0]
-        while (stopped := run(self._f, self._tape, 2**62)) in (ASKS, FULL):
-            if stopped == FULL:
-                self._f = more_fills(self._f)
-                continue
-            if desk["reset"]:
-                self._policy.reset()
-                desk["reset"] = False
-            features, now_ns = self._f.features, int(desk["now_ns"])
-            action, fallback = choose(self._policy, self._quote, features, now_ns)
-            wealth = float(wealth_of(self._f, DAMPENED))
-            desk["gamma"], desk["skew"], desk["action"] = action.gamma, action.skew, action.index
-            act(self._f)
-            yield (
-                None
-                if fallback
-                else Moment(now_ns, features.astype(np.float32), action.index, wealth, pauses=0)
-            )
+        for trail in self._scout.stretches(2**62):
+            enter(self._f, trail, 0, 0, 0)
+            while (stopped := run(self._f, trail, int(trail.head[0]["stop_ns"]))) in (ASKS, FULL):
+                if stopped == FULL:
+                    self._f = more_fills(self._f)
+                else:
+                    yield self._choose()
         write_step(self._f)
+
+    def _choose(self) -> Moment | None:
+        desk, features = self._f.desk[0], self._f.features
+        if desk["reset"]:
+            self._policy.reset()
+            desk["reset"] = False
+        now_ns = int(desk["now_ns"])
+        action, fallback = choose(self._policy, self._quote, features, now_ns)
+        wealth = float(wealth_of(self._f, DAMPENED))
+        desk["gamma"], desk["skew"], desk["action"] = action.gamma, action.skew, action.index
+        act(self._f)
+        if fallback:
+            return None
+        return Moment(now_ns, features.astype(np.float32), action.index, wealth, pauses=0)
 
     def steps(self) -> NDArray[Any]:
         """The records of all cycles, once it is over."""

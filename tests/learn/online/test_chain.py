@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from asmm_daemon.backtest.core_engine import CoreRun
-from asmm_daemon.backtest.fast.engine import begin
+from asmm_daemon.core.market import new_market
 from asmm_daemon.core.moment import Moment
+from asmm_daemon.core.params import to_record
 from asmm_daemon.events import CycleTick
 from asmm_daemon.learn.online.chain import Chain
 from asmm_daemon.learn.online.trial import Play
@@ -26,7 +27,7 @@ def world():
     info, tape = synthetic(14)
     actions = np.random.default_rng(3).integers(0, 20, 400)
     made = setup(info, maker="0.0001")
-    checkpoints = build([tape.rows], begin(made, tape).params, width=WIDTH)
+    checkpoints = build([tape.rows], to_record(made.spec.quote, made.spec.instrument), width=WIDTH)
     span = {"start_ns": START_NS, "end_ns": int(tape.local_ns[-1])}
     env = TapeEnv(made, tape, checkpoints, Reward(UNIT), width=WIDTH, episode_s=700.0, **span)
     env.reset(0)
@@ -64,15 +65,15 @@ def test_a_simulated_daemons_rewards_are_the_environments(world):
     """The trial's play, from the same state, too."""
     info, tape, actions, checkpoints, number, paid = world
     played = setup(info, maker="0.0001", policy=Scripted(actions))
-    start = begin(played, tape, width=WIDTH)
-    row = checkpoints.restore(number, start.market)
+    start = new_market(WIDTH)
+    row = checkpoints.restore(number, start)
     message = int(np.searchsorted(tape.ends, row, side="right"))
     rest = tape._replace(
         ends=tape.ends[message:], venue_ns=tape.venue_ns[message:], local_ns=tape.local_ns[message:]
     )
     rest = rest._replace(rows=tape.rows[row:], ends=rest.ends - row)
     chain = Chain(5.0, UNIT)
-    play = Play(played, start.market, rest, played.spec.policy)
+    play = Play(played, start, rest, played.spec.policy)
     linked = [each for each in map(chain.link, play) if each is not None][:COUNT]
     np.testing.assert_allclose([each.reward for each in linked], paid, atol=1e-4)
 

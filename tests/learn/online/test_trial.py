@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from asmm_daemon.backtest.fast.engine import begin
 from asmm_daemon.backtest.timeline import timeline
-from asmm_daemon.core.market import new_market
+from asmm_daemon.core.market import new_market, on_message
+from asmm_daemon.core.params import to_record
 from asmm_daemon.core.policy import Action
 from asmm_daemon.events import FUNDING, ROW
 from asmm_daemon.learn.online.trial import NOTHING, Play, Rule, compare, judge
@@ -116,7 +116,8 @@ def test_a_trial_can_be_given_up(market):
 def test_both_play_from_the_state_they_are_given(market):
     """A trial changes neither the state nor the tape: it repeats to the byte."""
     made, tape = market
-    start = begin(made, tape).market
+    start = new_market()
+    on_message(start, to_record(made.spec.quote, made.spec.instrument), tape.rows[: tape.ends[0]])
     before = start.book.bids.copy()
     one, other = (judge(made, start, tape, CALM, WILD, RULE, lambda: True) for _ in range(2))
     assert one == other
