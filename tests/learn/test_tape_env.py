@@ -103,7 +103,7 @@ def test_rewards_add_up_to_the_backtest(world):
 
 
 def test_an_episode_is_paid_funding_at_the_mark():
-    """A funding time inside it, at a mark told before it began; a funding time before it is not, told again."""
+    """A funding time inside it, at a mark told before it began; an earlier one, told again, pays nothing."""
     due_ns = START_NS + 8 * 3600 * S
     info, tape = synthetic(20, start_ns=due_ns - 900 * S)
     told = tape.rows[np.flatnonzero(tape.rows["kind"] == FUNDING)].copy()
