@@ -18,7 +18,7 @@ from asmm_daemon.backtest.fast.follow import (
     stop,
     wake,
 )
-from asmm_daemon.backtest.fast.money import holding, move, net, pay_funding, watch_account
+from asmm_daemon.backtest.fast.money import move, net_beyond_holding, pay_funding, watch_account
 from asmm_daemon.backtest.fast.quoting import (
     may_quote,
     prepare,
@@ -196,8 +196,8 @@ def write_step(f: Fast) -> None:
     step.t_ns = d.now_ns
     step.mid = mid if mid > 0.0 else np.nan
     step.inventory = d.lots * p.lot
+    step.equity = net_beyond_holding(f)
     step.target = 0.0 if np.isnan(d.hold_price) else d.hold_target
-    step.equity = net(f) - holding(f)
     step.realised = d.cash + d.cost
     step.fees = d.fees
     step.funding = d.funding

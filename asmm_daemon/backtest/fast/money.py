@@ -95,6 +95,13 @@ def holding(f: Fast) -> float:
 
 
 @inner_kernel
+def net_beyond_holding(f: Fast) -> float:
+    """`net`, on spot less what holding the target has earned, where the drawdown is measured so."""
+    against = f.params[0].spot and f.limits[0].hold_target and f.desk[0].opened and mid_price(f) > 0.0
+    return net(f) - (_held(f) if against else 0.0)
+
+
+@inner_kernel
 def _is_flat(f: Fast) -> bool:
     least = min_lots(f.params, int(np.floor(f.market.market[0].mid)))
     return abs(excess_lots(f)) < least
@@ -112,9 +119,7 @@ def watch_account(f: Fast) -> None:
     limits = f.limits[0]
     if not d.opened or f.market.market[0].mid <= 0.0:
         return
-    equity = limits.account_capital + net(f)
-    if f.params[0].spot and limits.hold_target:
-        equity -= _held(f)
+    equity = limits.account_capital + net_beyond_holding(f)
     if np.isnan(d.peak) or equity > d.peak:
         d.peak = equity
     if np.isnan(d.soft_peak) or equity > d.soft_peak:
