@@ -31,7 +31,7 @@ TUNED = "tuned_as"
 FLOOR_BPS = 5.0
 """How far from the mid a quote may be for the participation floor, where the tick is small."""
 WITHIN_FLOOR_BPS = 4.0
-"""The widest half-spread of a constant-spread strategy that stays within the participation floor."""
+"""The widest half-spread, fee included, of a constant-spread strategy that keeps the participation floor."""
 EVALUATIONS = 16
 """Times that validation is asked in one training."""
 UPDATE_EVERY = 4
@@ -107,8 +107,10 @@ def folds(
 
 def baselines(setup: Setup) -> dict[str, Setup]:
     """The strategies without tuning or training, by name; `no_quotes` never trades."""
-    constant_bps = min(setup.spec.quote.constant_half_spread_bps, WITHIN_FLOOR_BPS)
-    plain = replace(setup.spec.quote, constant_half_spread_bps=constant_bps)
+    quote = setup.spec.quote
+    fee_bps = 1e4 * float(setup.spec.instrument.maker) if quote.fee_in_spread else 0.0
+    constant_bps = max(min(quote.constant_half_spread_bps, WITHIN_FLOOR_BPS - fee_bps), 0.1)
+    plain = replace(quote, constant_half_spread_bps=constant_bps)
     quotes = {which.name.lower(): replace(plain, model=which) for which in Model}
     quotes[QUIET] = replace(plain, max_half_spread_bps=1e6, min_half_spread_bps=1e6, collar_bps=1.0)
     return {

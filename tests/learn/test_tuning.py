@@ -80,6 +80,14 @@ def test_the_quiet_baseline_never_trades_and_the_others_do():
     assert all(result.counts["orders"] > 0 for result in results.values())
 
 
+@pytest.mark.parametrize(("maker", "expected"), [("0", 4.0), ("0.0001", 3.0), ("-0.00005", 4.5)])
+def test_constant_spreads_keep_the_floor_with_their_fee(maker, expected):
+    """The fee widens the quotes: what is left of the reach is the half-spread."""
+    info, _ = synthetic(1)
+    made = baselines(setup(info, maker=maker))["constant_spread"]
+    assert made.spec.quote.constant_half_spread_bps == pytest.approx(expected)
+
+
 def test_a_fixed_parameter_is_not_searched():
     """Every trial has it, the others differ."""
     info, tape = synthetic(15)
