@@ -95,14 +95,14 @@ class Recorder:
         self._fills.append(row)
 
     def step(self, t_ns: int) -> None:
-        """The record of the cycle that ends now. Its target is the last beat's: a view takes up a new one."""
+        """The record of the cycle that ends now."""
+        view = self.engine.view().markets[0]
         market = self.engine.market(0).market[0]
         row = np.zeros(1, STEP)[0]
         bid, ask = self._resting
         mid = float(market["mid"]) * self.tick
         row["t_ns"], row["mid"] = t_ns, mid if mid > 0 else nan
         target, held = self.engine.ledger(0).held(Decimal(str(mid)))
-        view = self.engine.view().markets[0]
         row["inventory"], row["target"] = float(view.inventory), float(target)
         row["equity"] = float(view.pnl_net - held)
         row["realised"] = float(view.pnl_realised)
