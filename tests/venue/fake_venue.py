@@ -172,7 +172,7 @@ class Recorder:
         """All events of a kind so far."""
         return [event for event in self.events if isinstance(event, kind)]
 
-    async def until(self, condition, timeout_s=10.0):
+    async def until(self, condition, timeout_s=30.0):
         """Waits until `condition(self)` holds."""
         async with asyncio.timeout(timeout_s):
             while not condition(self):
@@ -180,7 +180,7 @@ class Recorder:
                 await self._changed.wait()
 
 
-async def eventually(condition, timeout_s=10.0):
+async def eventually(condition, timeout_s=30.0):
     """Waits for something that no event tells."""
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110  (a countdown's end is no event)
