@@ -36,7 +36,8 @@ if [ "$(cat "$venv/.kernels" 2>/dev/null)" != "$want" ]; then
     "$venv/bin/python" -m asmm_daemon.warm engine && wait $! || exit 1
     echo "$want" > "$venv/.kernels"
 fi
-if [ -n "${1:-}" ] && [ "$(cat "$venv/.kernels-backtest" 2>/dev/null)" != "$want" ]; then
+case "${1:-}" in backtest | learn | dev) simulates=yes ;; *) simulates= ;; esac  # sourced bare, $1 is the caller's
+if [ -n "$simulates" ] && [ "$(cat "$venv/.kernels-backtest" 2>/dev/null)" != "$want" ]; then
     echo "compiling the kernels of the backtest ..." >&2
     "$venv/bin/python" -m asmm_daemon.learn.warm || exit 1
     echo "$want" > "$venv/.kernels-backtest"
