@@ -32,6 +32,7 @@ from asmm_daemon.backtest.plots import payload
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.statistics import Statistics, measure
 from asmm_daemon.errors import AsmmError
+from asmm_daemon.files import write_whole
 from asmm_daemon.units import NS_PER_S
 
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
@@ -58,12 +59,9 @@ def write_report(path: Path, results: Sequence[Result]) -> None:
     Raises AsmmError when the runs cannot be joined or the file cannot be written.
     """
     page = render(results)
-    draft = path.with_name(path.name + ".partial")
     try:
-        draft.write_text(page, encoding="utf-8")
-        draft.replace(path)
+        write_whole(path, page.encode())
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise AsmmError(f"the report {path} cannot be written: {error.strerror or error}") from None
 
 

@@ -5,7 +5,6 @@ so that a kill at any moment leaves the one before it or this one.
 """
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from asmm_daemon.errors import ModelError
+from asmm_daemon.files import write_whole
 
 FORMAT = "asmm-checkpoint/1"
 HEAD = "checkpoint.json"
@@ -33,8 +33,8 @@ def save_checkpoint(folder: Path, step: int, meta: Mapping[str, Any], arrays: Ar
     head = {"format": FORMAT, "file": name, "sha256": hashlib.sha256(body).hexdigest(), "meta": dict(meta)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_durably(folder / name, body)
-        write_durably(folder / HEAD, orjson.dumps(head, option=orjson.OPT_INDENT_2))
+        write_whole(folder / name, body, durable=True)
+        write_whole(folder / HEAD, orjson.dumps(head, option=orjson.OPT_INDENT_2), durable=True)
         for old in folder.glob("checkpoint-*.safetensors*"):
             if old.name != name:
                 old.unlink()
@@ -68,16 +68,6 @@ def part(arrays: Arrays, name: str) -> dict[str, NDArray[Any]]:
     if not found:
         raise ModelError(f"checkpoint: {name} is missing")
     return found
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Replaces a file in one step, on the disk before it is visible."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def _head(path: Path) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from safetensors.numpy import load, save
 from asmm_daemon.core.features import FEATURE_NAMES, FEATURES_ID, N_FEATURES
 from asmm_daemon.core.policy import Action
 from asmm_daemon.errors import ModelError
+from asmm_daemon.files import write_whole
 from asmm_daemon.learn.inference import ACTIVATIONS, ModelPolicy, Network
 
 FORMAT = "asmm-model/1"
@@ -144,10 +145,8 @@ def save_model(path: Path, spec: ModelSpec, tensors: Tensors) -> ModelSpec:
     raw = asdict(spec) | {"weights_sha256": hashlib.sha256(weights).hexdigest()}
     done = _spec(orjson.dumps(raw), head)
     _check_tensors(done, held, body)
-    for target, content in ((body, weights), (head, orjson.dumps(raw, option=orjson.OPT_INDENT_2))):
-        partial = target.with_name(target.name + ".partial")
-        partial.write_bytes(content)
-        partial.replace(target)
+    write_whole(body, weights)
+    write_whole(head, orjson.dumps(raw, option=orjson.OPT_INDENT_2))
     return done
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from asmm_daemon.errors import AsmmError
+from asmm_daemon.files import write_whole
 from asmm_daemon.learn.candidates import Candidates
 from asmm_daemon.learn.selection import Selection
 from asmm_daemon.learn.selection_page import render
@@ -92,10 +93,7 @@ def write(path: Path, found: Selection, samples: Candidates, about: str) -> None
         text = out.getvalue()
     else:
         text = render(list(rows(found)), about, counts(samples), accuracies(found), found.majority)
-    draft = path.with_name(path.name + ".partial")
     try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
+        write_whole(path, text.encode())
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise AsmmError(f"the plot {path} cannot be written: {error.strerror or error}") from None

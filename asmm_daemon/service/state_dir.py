@@ -13,6 +13,7 @@ import orjson
 
 from asmm_daemon.clock import wall_ns
 from asmm_daemon.errors import StateError
+from asmm_daemon.files import write_whole
 
 CONTROL_SOCKET = "control.sock"
 _LATCH = "halted.json"
@@ -91,13 +92,8 @@ class StateDir:
         self._sync()
 
     def _write(self, name: str, what: str, content: bytes) -> None:
-        target, draft = self.path / name, self.path / f"{name}.new"
         try:
-            with draft.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(target)
+            write_whole(self.path / name, content, durable=True)
             self._sync()
         except OSError as error:
             raise StateError(f"the {what} in {self.path} cannot be written: {error.strerror}") from None

@@ -5,7 +5,6 @@ from: it is in force again after a restart or a reload, as long as that configur
 `learning.online` stay. Without learning, or with another `policy.model_file`, the file counts.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -15,6 +14,7 @@ import orjson
 
 from asmm_daemon.config import Config, Market
 from asmm_daemon.errors import ConfigError, ModelError
+from asmm_daemon.files import write_whole
 from asmm_daemon.learn.model_file import load_model
 
 FOLDER = "learning"
@@ -110,14 +110,9 @@ def remember(settings: Config, m: int, model: Path) -> None:
     """Notes, durably, that a model has taken over. `settings` as configured. Raises ModelError."""
     market, folder = settings.market[m], learning_folder(settings)
     target = _record(settings, market)
-    draft = target.with_name(target.name + ".new")
     content = {"configured": _configured(market), "model": model.name}
     try:
-        with draft.open("wb") as file:
-            file.write(orjson.dumps(content))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
+        write_whole(target, orjson.dumps(content), durable=True)
         kept = sorted(folder.glob(f"{market.symbol}-*.json"), key=lambda path: path.stat().st_mtime)
         for old in kept[:-MODELS_KEPT]:
             old.with_suffix(".safetensors").unlink(missing_ok=True)
