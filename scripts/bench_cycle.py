@@ -18,7 +18,6 @@ from bench_table import Effort, Line, alternate, median, quantile
 from asmm_daemon import config as configuration
 from asmm_daemon import specs
 from asmm_daemon.core.engine import Engine
-from asmm_daemon.core.features import FEATURE_NAMES, FEATURES_ID
 from asmm_daemon.core.policy import FixedPolicy, Policy
 from asmm_daemon.core.spec import Identity, MarketSpec
 from asmm_daemon.events import (
@@ -231,29 +230,7 @@ def run_cycles(instrument: Instrument, messages: list[tuple[int, Rows]], policy:
 def make_model(folder: Path, seed: int = 1) -> Path:
     """A network of the usual size with random weights, as a model file."""
     chance = np.random.default_rng(seed)
-    width = len(FEATURE_NAMES)
-    spec = model_file.ModelSpec(
-        format=model_file.FORMAT,
-        kind="mlp",
-        layers=LAYERS,
-        activation="relu",
-        features_id=FEATURES_ID,
-        feature_names=tuple(FEATURE_NAMES),
-        mean=(0.0,) * width,
-        scale=(1.0,) * width,
-        clip=10.0,
-        reward_unit=1.0,
-        gammas=GAMMAS,
-        skews=SKEWS,
-        index_order=model_file.INDEX_ORDER,
-        cycle_s=5.0,
-        reward="pnl",
-        seed=seed,
-        steps=0,
-        data=(),
-        versions={},
-        weights_sha256="0" * 64,
-    )
+    spec = replace(model_file.ModelSpec.plain(LAYERS, GAMMAS, SKEWS), seed=seed)
     tensors = {
         name: (chance.standard_normal(shape) / max(shape[-1], 1) ** 0.5).astype(np.float32)
         for name, shape in spec.shapes().items()

@@ -9,7 +9,7 @@ network of the usual size and more to learn than it can; trials of its shadow fa
 import tempfile
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -64,8 +64,6 @@ def lines(effort: Effort) -> list[Line]:
     with tempfile.TemporaryDirectory(prefix="asmm-bench-") as scratch:
         folder = Path(scratch)
         path = make_model(folder)
-        spec, tensors = model_file.load_model(path)
-        model_file.save_model(path, replace(spec, reward="dampened"), tensors)
         _store(folder, model_file.load_model(path)[0])
 
         def off() -> float:

@@ -1,18 +1,17 @@
 """From what was learned to an `asmm-model/1` file, checked against torch before anyone trades on it."""
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from asmm_daemon.core.features import FEATURES_ID
 from asmm_daemon.errors import ModelError
 from asmm_daemon.learn.ddqn import Learner
-from asmm_daemon.learn.inference import ModelPolicy, Network
-from asmm_daemon.learn.model_file import FORMAT, INDEX_ORDER, ModelSpec, grid, save_model
+from asmm_daemon.learn.inference import Network
+from asmm_daemon.learn.model_file import ModelSpec, save_model
 from asmm_daemon.learn.networks import Shape
 
 TOLERANCE = 1e-6
@@ -54,50 +53,36 @@ class Learned:
         )
 
 
-def policy_of(learned: Learned, about: About, name: str = "learned") -> ModelPolicy:
-    """The network as the daemon would run it, without a file."""
-    return ModelPolicy(
-        name,
-        _network(learned),
-        mean=learned.mean.tolist(),
-        scale=learned.scale.tolist(),
+def versions() -> dict[str, str]:
+    """What a network was trained with, for its model file."""
+    return {"python": platform.python_version(), "numpy": np.__version__, "torch": str(torch.__version__)}
+
+
+def spec_of(learned: Learned, about: About) -> ModelSpec:
+    """The JSON half of what was learned; the hash of the weights comes with the file."""
+    shape = learned.shape
+    return replace(
+        ModelSpec.plain(shape.layers, about.gammas, about.skews),
+        kind=shape.kind,
+        activation=shape.activation,
+        feature_names=about.feature_names,
+        mean=tuple(learned.mean.tolist()),
+        scale=tuple(learned.scale.tolist()),
         clip=learned.clip,
-        actions=grid(about.gammas, about.skews),
-        sha256="",
+        reward_unit=about.reward_unit,
+        cycle_s=about.cycle_s,
+        reward=about.reward,
+        seed=learned.seed,
+        steps=learned.step,
+        data=about.data,
+        versions=versions(),
     )
 
 
 def export_model(path: Path, learned: Learned, about: About) -> ModelSpec:
     """Writes NAME.json and NAME.safetensors. Raises ModelError, also if numpy's answer is not torch's."""
     check_against_torch(learned)
-    shape = learned.shape
-    spec = ModelSpec(
-        format=FORMAT,
-        kind=shape.kind,
-        layers=shape.layers,
-        activation=shape.activation,
-        features_id=FEATURES_ID,
-        feature_names=about.feature_names,
-        mean=tuple(learned.mean.tolist()),
-        scale=tuple(learned.scale.tolist()),
-        clip=learned.clip,
-        reward_unit=about.reward_unit,
-        gammas=about.gammas,
-        skews=about.skews,
-        index_order=INDEX_ORDER,
-        cycle_s=about.cycle_s,
-        reward=about.reward,
-        seed=learned.seed,
-        steps=learned.step,
-        data=about.data,
-        versions={
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "torch": str(torch.__version__),
-        },
-        weights_sha256="",
-    )
-    return save_model(path, spec, learned.tensors)
+    return save_model(path, spec_of(learned, about), learned.tensors)
 
 
 def check_against_torch(learned: Learned) -> None:
@@ -113,7 +98,13 @@ def check_against_torch(learned: Learned) -> None:
 
 def numpy_values(learned: Learned, rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Values of normalised rows, consecutive if recurrent, by the daemon's own inference."""
-    network = _network(learned)
+    shape = learned.shape
+    network = Network(
+        learned.tensors,
+        dense=len(shape.widths) - 2,
+        activation=shape.activation,
+        recurrent=bool(shape.cells),
+    )
     cell = network.start()
     if cell is None:
         return network.values(rows, None)[0]
@@ -122,16 +113,6 @@ def numpy_values(learned: Learned, rows: NDArray[np.float64]) -> NDArray[np.floa
         values, cell = network.values(row, cell)
         found.append(values)
     return np.array(found)
-
-
-def _network(learned: Learned) -> Network:
-    shape = learned.shape
-    return Network(
-        learned.tensors,
-        dense=len(shape.widths) - 2,
-        activation=shape.activation,
-        recurrent=bool(shape.cells),
-    )
 
 
 def torch_values(learned: Learned, rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Self, get_args, get_origin
 
 import numpy as np
 import orjson
@@ -59,21 +59,42 @@ class ModelSpec:
     versions: dict[str, str]
     weights_sha256: str
 
+    @classmethod
+    def plain(cls, layers: Sequence[int], gammas: Sequence[float], skews: Sequence[float]) -> Self:
+        """A dense network of so many hidden units that reads our features as they are."""
+        return cls(
+            format=FORMAT,
+            kind="mlp",
+            layers=tuple(layers),
+            activation="relu",
+            features_id=FEATURES_ID,
+            feature_names=FEATURE_NAMES,
+            mean=(0.0,) * len(FEATURE_NAMES),
+            scale=(1.0,) * len(FEATURE_NAMES),
+            clip=10.0,
+            reward_unit=1.0,
+            gammas=tuple(gammas),
+            skews=tuple(skews),
+            index_order=INDEX_ORDER,
+            cycle_s=5.0,
+            reward="dampened",
+            seed=0,
+            steps=0,
+            data=(),
+            versions={},
+            weights_sha256="",
+        )
+
     @property
     def actions(self) -> tuple[Action, ...]:
-        """The action of each index."""
-        return grid(self.gammas, self.skews)
+        """The action of each index: γ varies slowest."""
+        pairs = [(gamma, skew) for gamma in self.gammas for skew in self.skews]
+        return tuple(Action(gamma, skew, index) for index, (gamma, skew) in enumerate(pairs))
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Names and shapes of the tensors that such a network has."""
         count = len(self.gammas) * len(self.skews)
         return tensor_shapes(self.kind, self.layers, len(self.feature_names), count)
-
-
-def grid(gammas: Sequence[float], skews: Sequence[float]) -> tuple[Action, ...]:
-    """The action of each index: γ varies slowest."""
-    pairs = [(gamma, skew) for gamma in gammas for skew in skews]
-    return tuple(Action(gamma, skew, index) for index, (gamma, skew) in enumerate(pairs))
 
 
 def tensor_shapes(
@@ -105,9 +126,13 @@ def load_policy(
     for name, own, wanted in (("gammas", spec.gammas, gammas), ("skews", spec.skews, skews)):
         if wanted is not None and tuple(wanted) != own:
             raise ModelError(f"{path}: {name} {list(own)} are not the configured {list(wanted)}")
+    return policy_of(_pair(path)[0].stem, spec, tensors)
+
+
+def policy_of(name: str, spec: ModelSpec, tensors: Tensors) -> ModelPolicy:
+    """Both halves of a model as a policy; they have been checked against each other."""
     dense = len(spec.layers) - (spec.kind == "lstm")
     network = Network(tensors, dense=dense, activation=spec.activation, recurrent=spec.kind == "lstm")
-    name = _pair(path)[0].stem
     return ModelPolicy(
         name,
         network,

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from asmm_daemon.backtest.statistics import measure
 from asmm_daemon.learn.curves import Progress
-from asmm_daemon.learn.export import About, Learned, policy_of
+from asmm_daemon.learn.export import About, Learned, spec_of
 from asmm_daemon.learn.hyper import Hyper
 from asmm_daemon.learn.lessons import Goal, Lessons
+from asmm_daemon.learn.model_file import policy_of
 from asmm_daemon.learn.tape_env import Reward
 from asmm_daemon.learn.train import TrainResult, train
 from asmm_daemon.learn.tuning import FLOOR, score_of
@@ -63,7 +64,8 @@ def train_on_tape(
     )
 
     def judge(learned: Learned) -> float:
-        spec = replace(lessons.setup.spec, policy=policy_of(learned, about))
+        policy = policy_of("learned", spec_of(learned, about), learned.tensors)
+        spec = replace(lessons.setup.spec, policy=policy)
         result = lessons.backtest(replace(lessons.setup, spec=spec), lessons.validation)
         return score_of(measure(result), goal.score, FLOOR + MARGIN)
 

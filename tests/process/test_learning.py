@@ -3,13 +3,14 @@
 import json
 import signal
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from process_tools import CLI, ROOT, wait_for
 
-from asmm_daemon.core.features import FEATURE_NAMES, FEATURES_ID
-from asmm_daemon.learn.model_file import FORMAT, INDEX_ORDER, ModelSpec, save_model
+from asmm_daemon.core.features import FEATURE_NAMES
+from asmm_daemon.learn.model_file import ModelSpec, save_model
 from asmm_daemon.learn.tape_env import GAMMAS, SKEWS
 
 EAGER = SKEWS.index(0.0)
@@ -18,31 +19,9 @@ EAGER = SKEWS.index(0.0)
 
 def _model(folder):
     """A model that always takes the action that loses most here."""
-    width = len(FEATURE_NAMES)
-    spec = ModelSpec(
-        format=FORMAT,
-        kind="mlp",
-        layers=(32,),
-        activation="relu",
-        features_id=FEATURES_ID,
-        feature_names=FEATURE_NAMES,
-        mean=(0.0,) * width,
-        scale=(1.0,) * width,
-        clip=10.0,
-        reward_unit=0.1,
-        gammas=GAMMAS,
-        skews=SKEWS,
-        index_order=INDEX_ORDER,
-        cycle_s=5.0,
-        reward="dampened",
-        seed=1,
-        steps=0,
-        data=(),
-        versions={},
-        weights_sha256="",
-    )
+    spec = replace(ModelSpec.plain((32,), GAMMAS, SKEWS), reward_unit=0.1)
     tensors = {name: np.zeros(shape, np.float32) for name, shape in spec.shapes().items()}
-    tensors["layers.0.weight"][:] = np.random.default_rng(0).normal(0, 0.05, (32, width))
+    tensors["layers.0.weight"][:] = np.random.default_rng(0).normal(0, 0.05, (32, len(FEATURE_NAMES)))
     tensors["head.bias"][EAGER] = 0.1
     save_model(folder / "eager", spec, tensors)
     return folder / "eager.json"

@@ -4,7 +4,6 @@ Its features are normalised as the running model's are, for good: a shadow that 
 another scale could not begin as the same policy.
 """
 
-import platform
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,10 @@ from numpy.typing import NDArray
 
 from asmm_daemon.errors import ModelError
 from asmm_daemon.learn.ddqn import Learner
+from asmm_daemon.learn.export import versions
 from asmm_daemon.learn.hyper import Hyper
-from asmm_daemon.learn.inference import ModelPolicy, Network
-from asmm_daemon.learn.model_file import ModelSpec, Tensors, load_policy, save_model
+from asmm_daemon.learn.inference import ModelPolicy
+from asmm_daemon.learn.model_file import ModelSpec, Tensors, load_policy, policy_of, save_model
 from asmm_daemon.learn.networks import as_tensors
 from asmm_daemon.learn.replay import Ring
 
@@ -124,17 +124,7 @@ class Shadow:
 
     def policy(self) -> ModelPolicy:
         """What it would do now. Raises ModelError for NaN."""
-        spec = self._spec
-        network = Network(self.tensors(), dense=len(spec.layers), activation=spec.activation, recurrent=False)
-        return ModelPolicy(
-            "shadow",
-            network,
-            mean=spec.mean,
-            scale=spec.scale,
-            clip=spec.clip,
-            actions=spec.actions,
-            sha256="",
-        )
+        return policy_of("shadow", self._spec, self.tensors())
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         """The averaged weights. Raises ModelError where one is not finite."""
@@ -149,7 +139,7 @@ class Shadow:
         """Writes it as `asmm-model/1`, named by the market and its weights' hash, and reads it back."""
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            spec = replace(self._spec, steps=self._spec.steps + self.updates, versions=_versions())
+            spec = replace(self._spec, steps=self._spec.steps + self.updates, versions=versions())
             draft = save_model(folder / f"{symbol}-draft", spec, self.tensors())
             path = folder / f"{symbol}-{draft.weights_sha256[:16]}.json"
             for suffix in (".safetensors", ".json"):
@@ -162,7 +152,3 @@ class Shadow:
         if rewards.size:
             self._learner.rewards.add(rewards[:, None])
         self._learner.prepare(0)
-
-
-def _versions() -> dict[str, str]:
-    return {"python": platform.python_version(), "numpy": np.__version__, "torch": str(torch.__version__)}

@@ -5,14 +5,14 @@ from decimal import Decimal
 import numpy as np
 
 from asmm_daemon.backtest.setup import Setup, unseen
-from asmm_daemon.core.features import FEATURE_NAMES, FEATURES_ID
+from asmm_daemon.core.features import FEATURE_NAMES
 from asmm_daemon.core.market import new_market, on_message
 from asmm_daemon.core.params import QuoteParams, to_record
 from asmm_daemon.core.policy import FixedPolicy
 from asmm_daemon.core.spec import AccountLimits, MarketLimits, MarketSpec
 from asmm_daemon.exchange.feeds.synthetic import SyntheticSource
 from asmm_daemon.learn.ddqn import reproducible
-from asmm_daemon.learn.model_file import FORMAT, INDEX_ORDER, ModelSpec
+from asmm_daemon.learn.model_file import ModelSpec
 from asmm_daemon.learn.online.reel import Reel
 from asmm_daemon.learn.online.shadow import BATCH, Shadow
 from asmm_daemon.learn.online.trial import Play
@@ -40,28 +40,7 @@ def warm_up() -> None:
 
 
 def _learn() -> None:
-    model = ModelSpec(
-        format=FORMAT,
-        kind="mlp",
-        layers=(8,),
-        activation="relu",
-        features_id=FEATURES_ID,
-        feature_names=FEATURE_NAMES,
-        mean=(0.0,) * len(FEATURE_NAMES),
-        scale=(1.0,) * len(FEATURE_NAMES),
-        clip=10.0,
-        reward_unit=1.0,
-        gammas=(0.1,),
-        skews=(0.0, 1.0),
-        index_order=INDEX_ORDER,
-        cycle_s=5.0,
-        reward="dampened",
-        seed=0,
-        steps=0,
-        data=(),
-        versions={},
-        weights_sha256="",
-    )
+    model = ModelSpec.plain((8,), (0.1,), (0.0, 1.0))
     tensors = {name: np.zeros(shape, np.float32) for name, shape in model.shapes().items()}
     shadow = Shadow(model, tensors, learning_rate=1e-4, seed=0, capacity=BATCH)
     blank = np.zeros((BATCH, len(FEATURE_NAMES)), np.float32)

@@ -1,9 +1,11 @@
 """Small models, and markets that tests of online learning share."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from asmm_daemon.core.features import FEATURE_NAMES, FEATURES_ID
-from asmm_daemon.learn.model_file import FORMAT, INDEX_ORDER, ModelSpec, load_model, save_model
+from asmm_daemon.core.features import FEATURE_NAMES
+from asmm_daemon.learn.model_file import ModelSpec, load_model, save_model
 from asmm_daemon.learn.tape_env import GAMMAS, SKEWS
 
 WIDTH = len(FEATURE_NAMES)
@@ -11,29 +13,9 @@ WIDTH = len(FEATURE_NAMES)
 
 def spec(**changed):
     """The JSON half of a small model of the usual grid."""
-    values = {
-        "format": FORMAT,
-        "kind": "mlp",
-        "layers": (16,),
-        "activation": "relu",
-        "features_id": FEATURES_ID,
-        "feature_names": FEATURE_NAMES,
-        "mean": (0.5,) * WIDTH,
-        "scale": (2.0,) * WIDTH,
-        "clip": 10.0,
-        "reward_unit": 0.25,
-        "gammas": GAMMAS,
-        "skews": SKEWS,
-        "index_order": INDEX_ORDER,
-        "cycle_s": 5.0,
-        "reward": "dampened",
-        "seed": 3,
-        "steps": 10,
-        "data": (),
-        "versions": {},
-        "weights_sha256": "",
-    }
-    return ModelSpec(**(values | changed))
+    plain = ModelSpec.plain((16,), GAMMAS, SKEWS)
+    values = {"mean": (0.5,) * WIDTH, "scale": (2.0,) * WIDTH, "reward_unit": 0.25, "seed": 3, "steps": 10}
+    return replace(plain, **(values | changed))
 
 
 def tensors(made, *, always=None, seed=0):
