@@ -165,7 +165,7 @@ def run_oracle(setups: Sequence[Setup], market: RegimeTape) -> Result:
     first = int(market.regimes(np.array([market.begin_ns]))[0])
     spec = setups[first].spec
     scout = Scout(market.tape, to_record(spec.quote, spec.instrument), begin_ns=market.begin_ns)
-    course = Course(setups[first], scout)
+    course = Course(setups[first], scout, asks=setups[first].asks)
     for spell in market.schedule:
         start_ns = START_NS + round(spell.start_s * NS_PER_S)
         if start_ns > market.begin_ns:

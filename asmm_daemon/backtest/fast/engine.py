@@ -1,6 +1,6 @@
 """Runs the fast engine over a tape: the compiled loop, and the policy's word at every cycle."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -51,31 +51,43 @@ def more_fills(f: Fast) -> Fast:
 
 
 class Course:
-    """A set-up's way through a tape, stretch by stretch: how long they are changes nothing."""
+    """A set-up's way through a tape, stretch by stretch: how long they are changes nothing.
 
-    def __init__(self, setup: Setup, scout: Scout) -> None:
+    `daemon` is where it stands. `asks`: whether the policy is asked at every cycle; one that only names
+    fixed numbers need not be.
+    """
+
+    def __init__(self, setup: Setup, scout: Scout, *, asks: bool) -> None:
         self._setup = setup
-        self._f = begin(setup, scout, asks=setup.asks)
+        self.daemon = begin(setup, scout, asks=asks)
         self._fallbacks = 0
         setup.spec.policy.reset()
 
     def go_on(self, trail: Trail) -> None:
         """To the end of a stretch, which begins where the one before it ended."""
-        policy, quote = self._setup.spec.policy, self._setup.spec.quote
-        desk = self._f.desk[0]
-        end_ns = int(trail.head[0]["stop_ns"])
-        enter(self._f, trail, 0, 0, 0)
-        while (stopped := run(self._f, trail, end_ns)) in (ASKS, FULL):
+        for _ in self.cycles(trail):
+            pass
+
+    def cycles(self, trail: Trail) -> Iterator[str]:
+        """The same, with a stop after each time that the policy was asked; why its word did not count."""
+        enter(self.daemon, trail, 0, 0, 0)
+        while (stopped := run(self.daemon, trail, int(trail.head[0]["stop_ns"]))) in (ASKS, FULL):
             if stopped == FULL:
-                self._f = more_fills(self._f)
-                continue
-            if desk["reset"]:
-                policy.reset()
-                desk["reset"] = False
-            action, fallback = choose(policy, quote, self._f.features, int(desk["now_ns"]))
-            self._fallbacks += bool(fallback)
-            desk["gamma"], desk["skew"], desk["action"] = action.gamma, action.skew, action.index
-            act(self._f)
+                self.daemon = more_fills(self.daemon)
+            else:
+                yield self._ask()
+
+    def _ask(self) -> str:
+        policy, desk = self._setup.spec.policy, self.daemon.desk[0]
+        if desk["reset"]:
+            policy.reset()
+            desk["reset"] = False
+        quote = self._setup.spec.quote
+        action, fallback = choose(policy, quote, self.daemon.features, int(desk["now_ns"]))
+        self._fallbacks += bool(fallback)
+        desk["gamma"], desk["skew"], desk["action"] = action.gamma, action.skew, action.index
+        act(self.daemon)
+        return fallback
 
     def switch(self, setup: Setup) -> None:
         """Goes on with the knobs and the policy of another set-up of the same market, from its next quotes.
@@ -85,15 +97,15 @@ class Course:
         """
         quote = setup.spec.quote
         self._setup = setup
-        self._f.params[:] = to_record(quote, setup.spec.instrument)
-        self._f.desk["gamma"], self._f.desk["skew"] = quote.gamma, quote.skew
-        wake(self._f)
+        self.daemon.params[:] = to_record(quote, setup.spec.instrument)
+        self.daemon.desk["gamma"], self.daemon.desk["skew"] = quote.gamma, quote.skew
+        wake(self.daemon)
         setup.spec.policy.reset()
 
     def result(self, info: TapeInfo, tape: Timeline) -> Result:
         """What it has come to; nothing may follow."""
-        write_step(self._f)
-        return result_of(self._f, self._setup, info, tape, self._fallbacks)
+        write_step(self.daemon)
+        return result_of(self.daemon, self._setup, info, tape, self._fallbacks)
 
 
 def run_fast(
@@ -109,7 +121,7 @@ def run_together(
     """Set-ups whose market states are alike, over one trail; a result for each, in their order."""
     spec = setups[0].spec
     scout = Scout(tape, to_record(spec.quote, spec.instrument), begin_ns=begin_ns)
-    courses = [Course(setup, scout) for setup in setups]
+    courses = [Course(setup, scout, asks=setup.asks) for setup in setups]
     for trail in scout.stretches(end_ns):
         for course in courses:
             course.go_on(trail)

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asmm_daemon.backtest.bootstrap import Difference, studentised
-from asmm_daemon.backtest.fast.engine import begin, more_fills
-from asmm_daemon.backtest.fast.follow import enter
-from asmm_daemon.backtest.fast.loop import ASKS, FULL, act, run, write_step
+from asmm_daemon.backtest.fast.engine import Course
+from asmm_daemon.backtest.fast.loop import write_step
 from asmm_daemon.backtest.fast.scout import Scout
 from asmm_daemon.backtest.fast.vector import DAMPENED, wealth_of
 from asmm_daemon.backtest.setup import Setup
@@ -25,7 +24,6 @@ from asmm_daemon.core.market import MarketState
 from asmm_daemon.core.moment import Moment
 from asmm_daemon.core.params import to_record
 from asmm_daemon.core.policy import Policy
-from asmm_daemon.core.quoter import choose
 
 BLOCKS = 24
 """Pieces of a stretch that are drawn: ten minutes each of four hours."""
@@ -66,38 +64,26 @@ class Play:
     """One policy's way through a tape from the market before it; iterating tells the moment of each cycle."""
 
     def __init__(self, setup: Setup, market: MarketState, tape: Timeline, policy: Policy) -> None:
-        self._quote, self._policy = setup.spec.quote, policy
+        played = replace(setup, spec=replace(setup.spec, policy=policy))
         self._scout = Scout(tape, to_record(setup.spec.quote, setup.spec.instrument), market=market)
-        self._f = begin(setup, self._scout, asks=True)
+        self._course = Course(played, self._scout, asks=True)
 
     def __iter__(self) -> Iterator[Moment | None]:
         """A moment for every cycle in which the policy is asked; None where it failed."""
         for trail in self._scout.stretches(2**62):
-            enter(self._f, trail, 0, 0, 0)
-            while (stopped := run(self._f, trail, int(trail.head[0]["stop_ns"]))) in (ASKS, FULL):
-                if stopped == FULL:
-                    self._f = more_fills(self._f)
-                else:
-                    yield self._choose()
-        write_step(self._f)
+            for fallback in self._course.cycles(trail):
+                yield None if fallback else self._moment()
+        write_step(self._course.daemon)
 
-    def _choose(self) -> Moment | None:
-        desk, features = self._f.desk[0], self._f.features
-        if desk["reset"]:
-            self._policy.reset()
-            desk["reset"] = False
-        now_ns = int(desk["now_ns"])
-        action, fallback = choose(self._policy, self._quote, features, now_ns)
-        wealth = float(wealth_of(self._f, DAMPENED))
-        desk["gamma"], desk["skew"], desk["action"] = action.gamma, action.skew, action.index
-        act(self._f)
-        if fallback:
-            return None
-        return Moment(now_ns, features.astype(np.float32), action.index, wealth, pauses=0)
+    def _moment(self) -> Moment:
+        f = self._course.daemon
+        now_ns, index = int(f.desk["now_ns"][0]), int(f.desk["action"][0])
+        return Moment(now_ns, f.features.astype(np.float32), index, float(wealth_of(f, DAMPENED)), pauses=0)
 
     def steps(self) -> NDArray[Any]:
         """The records of all cycles, once it is over."""
-        return self._f.steps[: int(self._f.desk["steps"][0])]
+        f = self._course.daemon
+        return f.steps[: int(f.desk["steps"][0])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +112,7 @@ def judge(
         return NOTHING
     equity = []
     for policy in (running, shadow):
-        one = Play(replace(setup, spec=replace(setup.spec, policy=policy)), market, tape, policy)
+        one = Play(setup, market, tape, policy)
         for _ in one:
             if not pause():
                 return None

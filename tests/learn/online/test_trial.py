@@ -134,5 +134,5 @@ def test_an_announced_funding_does_not_stop_the_venue(market):
     for each in (tape, timeline(rows)):
         play = Play(made, new_market(), each, WILD)
         assert len(list(play)) > 300
-        fills.append(int(play._f.desk["fills"][0]))
+        fills.append(int(play._course.daemon.desk["fills"][0]))
     assert fills[0] == fills[1] > 100
