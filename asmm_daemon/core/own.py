@@ -17,16 +17,18 @@ REACH = 4096
 @flat_kernel
 def net_qty(book: Book, market: NDArray[Any], side: int, price: int) -> int:
     """Lots at a price without ours."""
-    return _less_own(market, side, price, qty_at(book, side, price))
+    return max(qty_at(book, side, price) - ours_at(market, side, price), 0)
 
 
 @flat_kernel
-def _less_own(market: NDArray[Any], side: int, price: int, qty: int) -> int:
+def ours_at(market: NDArray[Any], side: int, price: int) -> int:
+    """Our own lots at a price."""
     m = market[0]
     for i in range(m.owns):
         if m.own_side[i] == side and m.own_price[i] == price:
-            return max(qty - m.own_qty[i], 0)
-    return qty
+            held: int = m.own_qty[i]
+            return held
+    return 0
 
 
 @flat_kernel
@@ -39,7 +41,7 @@ def next_net(book: Book, market: NDArray[Any], side: int, price: int) -> tuple[i
         if i < 0 or i >= cells.size:
             break
         if cells[i] > 0:
-            qty = _less_own(market, side, lo + i, cells[i])
+            qty = max(cells[i] - ours_at(market, side, lo + i), 0)
             if qty > 0:
                 return lo + i, qty
         i -= side

@@ -16,7 +16,7 @@ from asmm_daemon.backtest.timeline import Timeline, timeline
 from asmm_daemon.core.book import set_level
 from asmm_daemon.core.market import MarketState, copy_market
 from asmm_daemon.core.market_record import MARKET
-from asmm_daemon.core.own import OWN, net_qty
+from asmm_daemon.core.own import OWN, net_qty, ours_at
 from asmm_daemon.events import BBO, CLEAR, DEPTH, ROW, Rows
 from asmm_daemon.kernels import flat_kernel
 from asmm_daemon.units import NS_PER_S
@@ -25,16 +25,6 @@ BLOCK = 65_536
 """Rows that memory is taken for at once, 3.6 MB."""
 MOST_ROWS = 2_000_000
 """A stretch ends here at the latest, 112 MB: on a busy market before its time is over."""
-
-
-@flat_kernel
-def _owned(market: NDArray[Any], side: int, price: int) -> int:
-    m = market[0]
-    for i in range(m.owns):
-        if m.own_side[i] == side and m.own_price[i] == price:
-            held: int = m.own_qty[i]
-            return held
-    return 0
 
 
 @flat_kernel
@@ -62,18 +52,18 @@ def _record(out: Rows, at: int, rows: Rows, state: MarketState, seen: NDArray[An
         row.kind, row.side, row.price = rows[i].kind, rows[i].side, rows[i].price
         row.qty, row.id, row.last = rows[i].qty, rows[i].id, False
         if row.kind == DEPTH or row.kind == BBO:
-            row.qty = max(row.qty - _owned(state.market, row.side, row.price), 0)
+            row.qty = max(row.qty - ours_at(state.market, row.side, row.price), 0)
             if row.kind == BBO and row.qty == 0:
                 row.kind = CLEAR if known else DEPTH
         at += 1
     if known:
         like = rows[rows.size - 1]
         for i in range(s.owns):
-            if _owned(state.market, s.own_side[i], s.own_price[i]) == 0:
+            if ours_at(state.market, s.own_side[i], s.own_price[i]) == 0:
                 _level(out, at, like, state, s.own_side[i], s.own_price[i])
                 at += 1
         for i in range(m.owns):
-            if _owned(seen, m.own_side[i], m.own_price[i]) != m.own_qty[i]:
+            if ours_at(seen, m.own_side[i], m.own_price[i]) != m.own_qty[i]:
                 _level(out, at, like, state, m.own_side[i], m.own_price[i])
                 at += 1
         s.owns = m.owns
