@@ -6,6 +6,7 @@ An episode is cut off after `episode_s` or at the tape's end, and over when the 
 """
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -118,7 +119,8 @@ class TapeEnv:
         self._paid = np.zeros(n_envs)
         self._running = np.zeros(n_envs, np.bool_)
         self._still = np.full(n_envs, -1, np.int64)
-        self._memory = min(reward.memory_s / setup.cycle_s, self._taken.shape[1])
+        forgets = reward.kind == "penalised" and isfinite(reward.memory_s)
+        self._memory = round(reward.memory_s / setup.cycle_s) if forgets else None
         self._held = np.zeros(self._taken.shape)
 
     def reset(self, seed: int) -> Observations:
@@ -131,11 +133,13 @@ class TapeEnv:
     def step(self, actions: NDArray[np.int64]) -> Step:
         """One step of every copy; those that ended start anew."""
         taken = np.asarray(actions, np.int64)
-        here = np.arange(self.n_envs), self._steps
-        self._taken[here], self._held[here] = taken, self.inventory()
-        mid = self.mid()
-        self._advance(self._many, self._end_ns, taken, self._final, self._paid, self._running)
-        self._paid -= self._old_inventory() * (self.mid() - mid)
+        self._taken[np.arange(self.n_envs), self._steps] = taken
+        if self._memory is None:
+            self._advance(self._many, self._end_ns, taken, self._final, self._paid, self._running)
+        else:
+            old, mid = self._old_inventory(self._memory), self.mid()
+            self._advance(self._many, self._end_ns, taken, self._final, self._paid, self._running)
+            self._paid -= old * (self.mid() - mid)
         self._steps += 1
         rewards = (self._paid / self.reward.unit).astype(np.float32)
         halted = self._many.desk["state"][:, 0] == HALTED
@@ -157,13 +161,11 @@ class TapeEnv:
         ticks: NDArray[np.float64] = self._many.market.market["mid"][:, 0]
         return ticks * float(self._setup.spec.instrument.tick)
 
-    def _old_inventory(self) -> NDArray[np.float64]:
-        """What was held already when the reward's memory begins, in base currency."""
-        if self.reward.kind == "dampened" or self._memory >= self._held.shape[1]:
-            return np.zeros(self.n_envs)
-        since = self._steps - round(self._memory)
-        held = self._held[np.arange(self.n_envs), np.maximum(since, 0)]
-        return np.where(since >= 0, held, 0.0)
+    def _old_inventory(self, memory: int) -> NDArray[np.float64]:
+        """Notes what is held now; what was held so many steps ago, in base currency."""
+        lanes, since = np.arange(self.n_envs), self._steps - memory
+        self._held[lanes, self._steps] = self.inventory()
+        return np.where(since >= 0, self._held[lanes, np.maximum(since, 0)], 0.0)
 
     def state(self) -> State:
         """Where every copy began and what it has done since: the rest follows from the tape."""

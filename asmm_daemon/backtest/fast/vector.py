@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from asmm_daemon.backtest.fast.gate import mid_price
 from asmm_daemon.backtest.fast.loop import ASKS, act, run
-from asmm_daemon.backtest.fast.money import holding
+from asmm_daemon.backtest.fast.money import holding, net
 from asmm_daemon.backtest.fast.records import Fast
 from asmm_daemon.backtest.fast.trail import Trail
 from asmm_daemon.backtest.venue import Venue
@@ -107,11 +107,10 @@ def pick(many: Fast, i: int) -> Fast:
 @inlined_kernel
 def wealth_of(f: Fast, kind: int) -> float:
     """What a reward is the change of, quote currency, fees and funding in; on spot beyond holding."""
-    d = f.desk[0]
-    held = d.lots * f.params[0].lot * mid_price(f) - holding(f)
     if kind == PENALISED:
-        return d.cash + held - d.fees + d.funding
-    unrealised = held - d.cost
+        return net(f) - holding(f)
+    d = f.desk[0]
+    unrealised = d.lots * f.params[0].lot * mid_price(f) - holding(f) - d.cost
     return d.cash + d.cost + min(unrealised, 0.0) - d.fees + d.funding
 
 
