@@ -1,11 +1,11 @@
 # Sourced by the other scripts: a virtual environment in .venv with the pinned packages, kept up to
 # date with the lock files, and the kernels compiled. Quick when nothing changed.
-#   source scripts/setup.sh [backtest|learn|dev]     each with what the ones before it need
+#   source scripts/setup.sh daemon|backtest|learn|dev     each with what the ones before it need
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=${ASMM_VENV:-$root/.venv}
 locks=(requirements.lock)
-[ "${1:-}" = dev ] && locks+=(requirements-dev.lock)
-case "${1:-}" in learn | dev) locks+=(requirements-learn.lock) ;; esac
+[ "$1" = dev ] && locks+=(requirements-dev.lock)
+case "$1" in learn | dev) locks+=(requirements-learn.lock) ;; esac
 
 if [ ! -x "$venv/bin/python" ]; then
     for python in python3.11 python3.12 python3.13 python3; do
@@ -36,8 +36,7 @@ if [ "$(cat "$venv/.kernels" 2>/dev/null)" != "$want" ]; then
     "$venv/bin/python" -m asmm_daemon.warm engine && wait $! || exit 1
     echo "$want" > "$venv/.kernels"
 fi
-case "${1:-}" in backtest | learn | dev) simulates=yes ;; *) simulates= ;; esac  # sourced bare, $1 is the caller's
-if [ -n "$simulates" ] && [ "$(cat "$venv/.kernels-backtest" 2>/dev/null)" != "$want" ]; then
+if [ "$1" != daemon ] && [ "$(cat "$venv/.kernels-backtest" 2>/dev/null)" != "$want" ]; then
     echo "compiling the kernels of the backtest ..." >&2
     "$venv/bin/python" -m asmm_daemon.learn.warm || exit 1
     echo "$want" > "$venv/.kernels-backtest"
