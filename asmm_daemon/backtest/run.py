@@ -13,7 +13,7 @@ import numpy as np
 
 from asmm_daemon.backtest.core_engine import run_core
 from asmm_daemon.backtest.days import Day, days
-from asmm_daemon.backtest.fast.engine import run_fast
+from asmm_daemon.backtest.fast.sweep import run_sweep
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup
 from asmm_daemon.backtest.timeline import timeline
@@ -21,7 +21,6 @@ from asmm_daemon.events import Rows
 from asmm_daemon.tape.columns import Source, TapeInfo
 
 EngineName = Literal["fast", "core"]
-WIDTH = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +32,12 @@ class Span:
     lead_s: float = 3600.0
 
 
-def run_day(setup: Setup, day: Day, *, engine: EngineName = "fast") -> Result:
-    """One strategy over one day."""
+def run_day(setups: Sequence[Setup], day: Day, *, engine: EngineName = "fast") -> list[Result]:
+    """Strategies over one day, the fast engine in one pass; each needs a policy of its own."""
     tape = timeline(day.rows)
-    runner = run_fast if engine == "fast" else run_core
-    return runner(setup, day.info, tape, begin_ns=day.begin_ns)
+    if engine == "fast":
+        return run_sweep(setups, day.info, tape, begin_ns=day.begin_ns)
+    return [run_core(setup, day.info, tape, begin_ns=day.begin_ns) for setup in setups]
 
 
 def run(
@@ -65,9 +65,9 @@ def run(
     daily = days(source, lead_s=span.lead_s, start_ns=span.start_ns, end_ns=span.end_ns)
     if jobs <= 1:
         for day in daily:
-            for name, setup in setups.items():
-                results[name].append(run_day(setup, day, engine=engine))
-                told(name, results[name][-1])
+            for name, result in zip(setups, run_day(list(setups.values()), day, engine=engine), strict=True):
+                results[name].append(result)
+                told(name, result)
         return results
     found: dict[tuple[str, int], Result] = {}
     for name, number, result in _in_parallel(setups, daily, engine, jobs):
@@ -81,9 +81,10 @@ def run(
 def _in_parallel(
     setups: Mapping[str, Setup], daily: Iterator[Day], engine: EngineName, jobs: int
 ) -> Iterator[tuple[str, int, Result]]:
-    """Results as they come; each day lies in a file that the processes map."""
+    """Results as they come; each day lies in a file that processes map, each for its part of the set-ups."""
     context = multiprocessing.get_context("spawn")
-    waiting: dict[Future[Result], tuple[str, int]] = {}
+    parts = [part for n in range(jobs) if (part := tuple(setups)[n::jobs])]
+    waiting: dict[Future[list[Result]], tuple[tuple[str, ...], int]] = {}
     left: dict[int, int] = {}
     with (
         tempfile.TemporaryDirectory(prefix="asmm-backtest-") as folder,
@@ -93,19 +94,21 @@ def _in_parallel(
         def harvest(most: int) -> Iterator[tuple[str, int, Result]]:
             while len(waiting) > most:
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    name, number = waiting.pop(future)
+                    part, number = waiting.pop(future)
                     left[number] -= 1
                     if not left[number]:
                         _file(folder, number).unlink()
-                    yield name, number, future.result()
+                    for name, result in zip(part, future.result(), strict=True):
+                        yield name, number, result
 
         for number, day in enumerate(daily):
             path = _file(folder, number)
             np.save(path, day.rows)
-            left[number] = len(setups)
-            for name, setup in setups.items():
-                waiting[pool.submit(_job, setup, path, day.info, day.begin_ns, engine)] = name, number
-            yield from harvest(jobs * max(len(setups), 1))
+            left[number] = len(parts)
+            for part in parts:
+                chosen = [setups[name] for name in part]
+                waiting[pool.submit(_job, chosen, path, day.info, day.begin_ns, engine)] = part, number
+            yield from harvest(jobs * len(parts))
         yield from harvest(0)
 
 
@@ -113,16 +116,13 @@ def _file(folder: str, number: int) -> Path:
     return Path(folder) / f"day{number}.npy"
 
 
-def _job(setup: Setup, path: Path, info: TapeInfo, begin_ns: int, engine: EngineName) -> Result:
+def _job(
+    setups: Sequence[Setup], path: Path, info: TapeInfo, begin_ns: int, engine: EngineName
+) -> list[Result]:
     rows: Rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    return run_day(setup, Day(info, np.array(rows), begin_ns), engine=engine)
+    return run_day(setups, Day(info, np.array(rows), begin_ns), engine=engine)
 
 
 def processors() -> int:
     """Processes that this machine runs at a time."""
     return len(os.sched_getaffinity(0))
-
-
-def names(setups: Sequence[Setup]) -> dict[str, Setup]:
-    """Strategies by their names."""
-    return {setup.name: setup for setup in setups}
