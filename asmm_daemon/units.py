@@ -5,6 +5,7 @@ only. `Instrument` is the one place that converts between the wire's decimals an
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Literal, NewType
 
@@ -21,6 +22,14 @@ SELL: Side = -1
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def utc_ns(text: str) -> int:
+    """Nanoseconds since 1970 of an ISO 8601 moment, UTC unless it says otherwise. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (aware - _EPOCH) // timedelta(microseconds=1) * 1_000
 
 
 @dataclass(frozen=True, slots=True)

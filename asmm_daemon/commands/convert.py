@@ -11,7 +11,7 @@ import orjson
 import typer
 
 from asmm_daemon.errors import TapeError
-from asmm_daemon.units import NS_PER_MS, NS_PER_S, wire
+from asmm_daemon.units import NS_PER_MS, NS_PER_S, utc_ns, wire
 
 if TYPE_CHECKING:
     from asmm_daemon.events import Rows
@@ -64,12 +64,9 @@ def moment_ns(name: str, text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        return utc_ns(text)
     except ValueError:
         raise typer.BadParameter(f"{text}: write a time such as 2024-07-24T06:00", param_hint=name) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1e6) * 1_000
 
 
 def step(name: str, text: str | None) -> Decimal | None:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from asmm_daemon.learn.model_file import load_policy
 from asmm_daemon.tape.booked import Booked
 from asmm_daemon.tape.columns import Source, TapeInfo
 from asmm_daemon.tape.load import open_source
-from asmm_daemon.units import NS_PER_S, Product
+from asmm_daemon.units import NS_PER_S, Product, utc_ns
 
 MODELS = {model.name.lower(): model for model in Model}
 ALIASES = {"as": "avellaneda_stoikov", "constant": "constant_spread", "linear": "linear_constant_spread"}
@@ -47,10 +46,9 @@ def moment(name: str, text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text)
+        return utc_ns(text)
     except ValueError:
         raise ConfigError(f"{name} {text}: not a moment such as 2026-01-06 or 2026-01-06T18:00") from None
-    return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()) * NS_PER_S
 
 
 def seconds(name: str, text: str) -> float:

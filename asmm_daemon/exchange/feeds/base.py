@@ -5,7 +5,6 @@ orders or accounts: it is what the rest of the world does. `make_feed` builds on
 `synthetic`, `replay:PATH`, `mirror`, or several joined by `;`.
 """
 
-from datetime import UTC, datetime
 from typing import Protocol
 from urllib.parse import parse_qs
 
@@ -20,7 +19,7 @@ from asmm_daemon.tape.booked import Booked
 from asmm_daemon.tape.columns import Source
 from asmm_daemon.tape.load import open_all
 from asmm_daemon.tape.window import Window
-from asmm_daemon.units import NS_PER_S, Instrument, Product
+from asmm_daemon.units import Instrument, Product, utc_ns
 
 _OPTIONS = ("as", "symbol", "from", "to")
 
@@ -124,7 +123,6 @@ def _replayed(text: str, product: Product, start_ns: int, *, loop: bool) -> list
 
 def _moment(text: str, iso: str) -> int:
     try:
-        moment = datetime.fromisoformat(iso)
+        return utc_ns(iso)
     except ValueError:
         raise ConfigError(f"feed replay:{text}: {iso!r} is not a moment such as 2026-01-06T18:00") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()) * NS_PER_S
