@@ -120,6 +120,28 @@ class Source(Protocol):
         ...
 
 
+class Reading:
+    """A source that hands on what it reads of another: market, files and counts are that one's."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    @property
+    def info(self) -> TapeInfo:
+        """Market and grid of the recording."""
+        return self._source.info
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The recording's files."""
+        return self._source.files
+
+    @property
+    def quality(self) -> Quality:
+        """Counts of the latest reading."""
+        return self._source.quality
+
+
 def empty_rows(count: int) -> Rows:
     """`count` zeroed rows whose id is unknown."""
     rows = np.zeros(count, ROW)

@@ -1,7 +1,6 @@
 """A stretch of a recording that begins with the whole book, whatever came before it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,37 +9,23 @@ from numpy.typing import NDArray
 from asmm_daemon.core.book import NO_ASK, NO_BID, Book, apply, new_book, next_level, qty_at
 from asmm_daemon.events import CLEAR, DEPTH, TRADE, Rows
 from asmm_daemon.kernels import kernel
-from asmm_daemon.tape.columns import Quality, Source, Tape, TapeInfo, empty_rows, gap_row
+from asmm_daemon.tape.columns import Reading, Source, Tape, empty_rows, gap_row
 
 _DEPTH_KEPT = 2000
 """Levels a side that the first message shows."""
 
 
-class Window:
+class Window(Reading):
     """The messages of a source with start_ns <= local_ns < end_ns, after one that shows the book so far.
 
-    Where the book is not known at the start, the first message is a GAP.
+    Where the book is not known at the start, the first message is a GAP. The counts of quality include
+    what lies before the window.
     """
 
     def __init__(self, source: Source, start_ns: int | None = None, end_ns: int | None = None) -> None:
-        self._source = source
+        super().__init__(source)
         self._start_ns = start_ns
         self._end_ns = end_ns
-
-    @property
-    def info(self) -> TapeInfo:
-        """Market and grid of the recording."""
-        return self._source.info
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The recording's files."""
-        return self._source.files
-
-    @property
-    def quality(self) -> Quality:
-        """Counts of the latest reading, what lies before the window included."""
-        return self._source.quality
 
     def __iter__(self) -> Iterator[Tape]:
         """Reads from the start of the window."""
