@@ -48,7 +48,7 @@ from asmm_daemon.learn.regimes import (
 )
 from asmm_daemon.learn.tape_env import Reward
 from asmm_daemon.learn.train import train
-from asmm_daemon.learn.tuning import sampler_of, suggest, with_parameters
+from asmm_daemon.learn.tuning import DEFAULTS, sampler_of, suggest, with_parameters
 
 TRAINING = tuple(range(1001, 1017))
 VALIDATION = tuple(range(4001, 4013))
@@ -157,9 +157,7 @@ def search(markets: Sequence[RegimeTape], which: int, trials: int) -> optuna.Stu
         return float(scores[which])
 
     study = optuna.create_study(direction="maximize", sampler=sampler_of("tpe", 1))
-    study.enqueue_trial(
-        {"gamma": 0.1, "skew": 0.0, "tau_s": 20.0, "half_spread_factor": 1.0, "min_half_spread_bps": 0.0}
-    )
+    study.enqueue_trial(DEFAULTS)
     study.optimize(objective, n_trials=trials)
     return study
 

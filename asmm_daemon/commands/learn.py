@@ -38,8 +38,6 @@ RewardOption = Annotated[
 PenaltyOption = Annotated[
     float, typer.Option("--penalty", min=0, help="Quote currency per risk lot and cycle (penalised).")
 ]
-
-
 MemoryOption = Annotated[
     str | None,
     typer.Option("--memory", metavar="30s", help="Forget the PnL of inventory older than this (penalised)."),
@@ -165,16 +163,16 @@ def train(
     from asmm_daemon.commands import needs
 
     needs.learning("train", "torch", "tensorboard")
-    from asmm_daemon.commands.workshop import goal_of, grid_of, hyper_of, open_workshop, stretches, train_here
+    from asmm_daemon.commands.workshop import changed, goal_of, grid_of, open_workshop, stretches, train_here
+    from asmm_daemon.learn.evaluation import hyper_of
 
     goal = goal_of(reward, penalty, memory, score)
-
     shop = open_workshop(
         data, path, overrides, symbol, start, end, latency=latency, fees=fees, seed=seed, hours=hours
     )
     span = stretches(shop, validate, purge)
     grid = grid_of(shop.setup, gammas, skews)
-    chosen = hyper_of(agent, steps, seed, hyper or [])
+    chosen = replace(hyper_of(agent, steps, seed), **changed(hyper or []))
     with progress_bar() as bar:
         task = bar.add_task("training", total=steps, note="")
 

@@ -19,7 +19,8 @@ from asmm_daemon.backtest.timeline import Timeline, timeline
 from asmm_daemon.commands import strategies
 from asmm_daemon.commands.outcome import Outcome
 from asmm_daemon.errors import ConfigError
-from asmm_daemon.learn.evaluation import EVALUATIONS, KINDS, Agent, Plan, evaluate, folds
+from asmm_daemon.learn.evaluation import Agent, Plan, evaluate, folds
+from asmm_daemon.learn.hyper import Hyper
 from asmm_daemon.learn.lessons import Goal, Span, prepare
 from asmm_daemon.learn.tape_env import Grid, RewardKind
 from asmm_daemon.learn.tuning import Judge, Score, in_turn
@@ -28,7 +29,6 @@ from asmm_daemon.units import NS_PER_S
 
 if TYPE_CHECKING:
     from asmm_daemon.learn.curves import Progress
-    from asmm_daemon.learn.hyper import Hyper
     from asmm_daemon.learn.train import TrainResult
 
 LEAD_S = 3600.0
@@ -119,20 +119,6 @@ def stretches(shop: Shop, validate: str, purge: str) -> Stretches:
     return Stretches(Span(shop.begin_ns, end), Span(border, shop.end_ns))
 
 
-def hyper_of(agent: Agent, steps: int, seed: int, given: Sequence[str]) -> "Hyper":
-    """The hyper-parameters: the agent's defaults and what a person changed. Raises ConfigError."""
-    from asmm_daemon.learn.hyper import Hyper
-
-    defaults = Hyper(
-        kind=KINDS[agent],
-        steps=steps,
-        seed=seed,
-        epsilon_steps=max(steps // 2, 1),
-        evaluate_every=max(steps // EVALUATIONS, 1),
-    )
-    return replace(defaults, **changed(given))
-
-
 def goal_of(reward: RewardKind, penalty: float, memory: str | None, score: Score) -> Goal:
     """Reward and score as asked for. Raises ConfigError for a memory of the dampened reward."""
     if memory is None:
@@ -165,8 +151,6 @@ def grid_of(setup: Setup, gammas: str | None, skews: str | None) -> Grid:
 
 def changed(given: Sequence[str]) -> dict[str, Any]:
     """`NAME=VALUE` items as hyper-parameters. Raises ConfigError."""
-    from asmm_daemon.learn.hyper import Hyper
-
     known = Hyper().as_json()
     values: dict[str, Any] = {}
     for item in given:
@@ -194,7 +178,7 @@ def train_here(
     span: Stretches,
     goal: Goal,
     grid: Grid,
-    hyper: "Hyper",
+    hyper: Hyper,
     out: Path,
     *,
     resume: bool,

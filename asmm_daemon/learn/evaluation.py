@@ -18,7 +18,9 @@ from asmm_daemon.core.params import Model
 from asmm_daemon.core.policy import FixedPolicy, Policy
 from asmm_daemon.errors import ConfigError
 from asmm_daemon.events import Rows
+from asmm_daemon.learn.hyper import GUIDE_LAYERS, Hyper
 from asmm_daemon.learn.lessons import Goal, Lessons, Span, prepare
+from asmm_daemon.learn.model_file import load_policy
 from asmm_daemon.learn.tape_env import Grid
 from asmm_daemon.learn.tuning import FLOOR, Tuned, in_turn, tune, with_parameters
 from asmm_daemon.tape.columns import TapeInfo
@@ -175,23 +177,28 @@ def within_reach(base: Tuned, grid: Grid) -> tuple[Setup, dict[str, float]]:
     return with_parameters(base.setup, parameters, name=base.setup.name), parameters
 
 
+def hyper_of(agent: Agent, steps: int, seed: int) -> Hyper:
+    """The learner's numbers for so many steps: ε falls over half of them."""
+    return Hyper(
+        kind=KINDS[agent],
+        steps=steps,
+        seed=seed,
+        epsilon_steps=max(steps // 2, 1),
+        evaluate_every=max(steps // EVALUATIONS, 1),
+    )
+
+
 def train_agent(lessons: Lessons, plan: Plan, agent: Agent, seed: int, folder: Path) -> Policy:
     """The agent's best network by validation, as a policy."""
-    from asmm_daemon.learn.hyper import Hyper  # noqa: PLC0415 (torch is loaded only where one trains)
-    from asmm_daemon.learn.model_file import load_policy  # noqa: PLC0415
-    from asmm_daemon.learn.on_tape import train_on_tape  # noqa: PLC0415
+    from asmm_daemon.learn.on_tape import train_on_tape  # noqa: PLC0415 (torch is loaded only where one trains)
 
     train_s = (lessons.train.end_ns - lessons.train.start_ns) / NS_PER_S
     steps = round(plan.passes * train_s / lessons.setup.cycle_s)
-    hyper = Hyper(
-        kind=KINDS[agent],
-        layers=(64, 64) if KINDS[agent] == "lstm" else (128, 256, 128),
-        steps=steps,
+    hyper = replace(
+        hyper_of(agent, steps, seed),
+        layers=(64, 64) if KINDS[agent] == "lstm" else GUIDE_LAYERS,
         steps_per_update=UPDATE_EVERY,
-        epsilon_steps=steps // 2,
-        evaluate_every=max(steps // EVALUATIONS, 1),
         learning_rate_end=1e-4,
-        seed=seed,
     )
     hyper = replace(hyper, **plan.hyper)
     train_on_tape(lessons, plan.goal, hyper, folder, n_envs=plan.n_envs, episode_s=plan.episode_s)
