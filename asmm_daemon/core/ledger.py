@@ -146,7 +146,7 @@ class Ledger:
         if target != self._hold_target:
             self.hold_excess += self._hold_target * (mid - self._hold_price)
             self._hold_price, self._hold_target = mid, target
-        return self.hold_excess + target * (mid - self._hold_price)
+        return self.held(mid)[1]
 
     def held(self, mid: Decimal) -> tuple[Decimal, Decimal]:
         """The target that `hold` was last told, and what holding it has earned up to `mid`; zeros before."""

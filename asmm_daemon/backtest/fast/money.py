@@ -70,6 +70,15 @@ def net(f: Fast) -> float:
 
 
 @inner_kernel
+def holding(f: Fast) -> float:
+    """What the target last held against has earned by now; 0 where equity is not against holding."""
+    d = f.desk[0]
+    if np.isnan(d.hold_price):
+        return 0.0
+    return d.hold_excess + d.hold_target * (mid_price(f) - d.hold_price)
+
+
+@inner_kernel
 def _held(f: Fast) -> float:
     """What holding the target since the ledger began would have earned."""
     d = f.desk[0]
@@ -82,16 +91,7 @@ def _held(f: Fast) -> float:
         d.hold_excess += d.hold_target * (mid - d.hold_price)
         d.hold_price = mid
         d.hold_target = goal
-    return d.hold_excess + goal * (mid - d.hold_price)
-
-
-@inner_kernel
-def holding(f: Fast) -> float:
-    """What the target last held against has earned by now; 0 where equity is not against holding."""
-    d = f.desk[0]
-    if np.isnan(d.hold_price):
-        return 0.0
-    return d.hold_excess + d.hold_target * (mid_price(f) - d.hold_price)
+    return holding(f)
 
 
 @inner_kernel
