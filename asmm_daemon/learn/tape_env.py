@@ -108,6 +108,7 @@ class TapeEnv:
         self._tops = self._trail.tops["message"].copy()
         self._moves = self._tops[self._trail.moves]
         self._moments = self._trail.moments["message"].copy()
+        self._silences = self._trail.silences["to_ns"].copy()
         self._many = stack(self._blank, n_envs)
         self._end_ns = np.zeros(n_envs, np.int64)
         self._begun = np.zeros(n_envs, np.int64)
@@ -233,6 +234,7 @@ class TapeEnv:
             int(np.searchsorted(self._tops, message, side="right")) - 1,
             int(np.searchsorted(self._moves, message, side="right")),
             max(int(np.searchsorted(self._moments, message)) - 1, 0),
+            int(np.searchsorted(self._silences, start_ns)),
         )
         self._begun[i], self._steps[i] = number, 0
         self._end_ns[i] = min(start_ns + self._episode_ns, self._last_ns)

@@ -70,7 +70,7 @@ class Course:
 
     def cycles(self, trail: Trail) -> Iterator[str]:
         """The same, with a stop after each time that the policy was asked; why its word did not count."""
-        enter(self.daemon, trail, 0, 0, 0)
+        enter(self.daemon, trail, 0, 0, 0, 0)
         while (stopped := run(self.daemon, trail, int(trail.head[0]["stop_ns"]))) in (ASKS, FULL):
             if stopped == FULL:
                 self.daemon = more_fills(self.daemon)

@@ -6,11 +6,12 @@ from one move of the mid to the next, and estimators are looked up when somethin
 
 import numpy as np
 
+from asmm_daemon.backtest.fast.calm import plan_beat
 from asmm_daemon.backtest.fast.gate import fits
 from asmm_daemon.backtest.fast.quoting import limit_share
 from asmm_daemon.backtest.fast.records import WARMING, WATCH_NS, Fast
 from asmm_daemon.backtest.fast.trail import Trail
-from asmm_daemon.backtest.fast.watch import calm_until
+from asmm_daemon.backtest.fast.watch import note_mid
 from asmm_daemon.backtest.result import HORIZONS_S
 from asmm_daemon.backtest.timeline import NEVER
 from asmm_daemon.core import volatility as vol
@@ -83,6 +84,10 @@ def pass_by(f: Fast, trail: Trail, message: int) -> None:
         if d.later_ns <= top.t_ns:
             _read_later(f, top.t_ns)
         count_time(f, top.t_ns)
+        if top.t_ns > d.unseen_ns:
+            if d.unseen_ns > 0:
+                note_mid(f, d.unseen_ns, m.mid)
+            d.unseen_ns = d.beat_ns - (d.beat_ns - top.t_ns) // WATCH_NS * WATCH_NS
         m.mid = 0.5 * (top.bid + top.ask)
         m.valid = top.valid
         d.top = trail.moves[d.move]
@@ -188,19 +193,6 @@ def asking(f: Fast, trail: Trail, until_ns: int) -> int:
 
 
 @hot_kernel
-def plan_beat(f: Fast, trail: Trail) -> None:
-    """The next beat after the last one, or, where all is calm, the first after something changes."""
-    d = f.desk[0]
-    head = trail.head[0]
-    until_ns = 0
-    if d.calm:
-        moves = d.move < head.moves
-        moved_ns = trail.tops[trail.moves[d.move]].t_ns if moves else head.stop_ns + 1
-        until_ns = min(calm_until(f), moved_ns)
-    d.watch_ns = d.beat_ns + max(-((d.beat_ns - until_ns) // WATCH_NS), 1) * WATCH_NS
-
-
-@hot_kernel
 def wake(f: Fast) -> None:
     """After what happened to us the next beat counts, and the price is measured from here."""
     d = f.desk[0]
@@ -210,11 +202,12 @@ def wake(f: Fast) -> None:
 
 
 @flat_kernel
-def enter(f: Fast, trail: Trail, top: int, move: int, moment: int) -> None:
-    """Takes up a stretch of the trail, at the top and the moment in force and before the next move."""
+def enter(f: Fast, trail: Trail, top: int, move: int, moment: int, silence: int) -> None:
+    """Takes up a stretch of the trail: top and moment in force, the next move and the next silence's end."""
     d = f.desk[0]
     d.top = d.scanned = top
     d.move = move
+    d.silence = silence
     _see_moment(f, trail, moment)
     f.market.market[0].first_ns = trail.head[0].first_ns
     if d.calm:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from asmm_daemon.backtest.fast.calm import is_calm, plan_beat
 from asmm_daemon.backtest.fast.feed import go_on
 from asmm_daemon.backtest.fast.follow import (
     HORIZONS_NS,
     arrive,
     asking,
     pass_by,
-    plan_beat,
     seen_by,
     stop,
     wake,
@@ -37,7 +37,7 @@ from asmm_daemon.backtest.fast.table import (
     find_order,
 )
 from asmm_daemon.backtest.fast.trail import Trail
-from asmm_daemon.backtest.fast.watch import beat, follow, is_calm, on_account
+from asmm_daemon.backtest.fast.watch import beat, follow, on_account
 from asmm_daemon.backtest.venue import (
     ACCEPTED,
     AMEND_CROSSED,

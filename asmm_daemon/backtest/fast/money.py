@@ -95,10 +95,14 @@ def _held(f: Fast) -> float:
 
 
 @inner_kernel
+def _against_holding(f: Fast) -> bool:
+    return f.params[0].spot and f.limits[0].hold_target and f.desk[0].opened and mid_price(f) > 0.0
+
+
+@inner_kernel
 def net_beyond_holding(f: Fast) -> float:
     """`net`, on spot less what holding the target has earned, where the drawdown is measured so."""
-    against = f.params[0].spot and f.limits[0].hold_target and f.desk[0].opened and mid_price(f) > 0.0
-    return net(f) - (_held(f) if against else 0.0)
+    return net(f) - (_held(f) if _against_holding(f) else 0.0)
 
 
 @inner_kernel
@@ -138,3 +142,28 @@ def watch_account(f: Fast) -> None:
     if _loss(equity, d.peak) > limits.account_drawdown_halt:
         d.causes |= DRAWDOWN
     d.causes = d.causes | SOFT if d.soft else d.causes & ~SOFT
+
+
+@inner_kernel
+def account_rests(f: Fast) -> bool:
+    """Whether `watch_account` would change nothing, given that SOFT is not set."""
+    d = f.desk[0]
+    limits = f.limits[0]
+    if _against_holding(f) and target_lots(f) * f.params[0].lot != d.hold_target:
+        return False
+    equity = limits.account_capital + net(f) - holding(f)
+    return (
+        equity <= min(d.peak, d.soft_peak)
+        and _loss(equity, d.soft_peak) <= limits.account_drawdown_soft
+        and _loss(equity, d.peak) <= limits.account_drawdown_halt
+    )
+
+
+@inner_kernel
+def mid_at_peak(f: Fast) -> float:
+    """The mid, in ticks, from which on equity is a new peak; NaN where the mid does not matter."""
+    d = f.desk[0]
+    p = f.params[0]
+    held = d.lots * p.lot - (0.0 if np.isnan(d.hold_price) else d.hold_target)
+    left = min(d.peak, d.soft_peak) - (f.limits[0].account_capital + net(f) - holding(f))
+    return f.market.market[0].mid + left / (held * p.tick) if held != 0.0 else np.nan

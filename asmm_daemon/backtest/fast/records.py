@@ -78,6 +78,7 @@ DESK = np.dtype(
         ("top", np.int64),  # where it stands in the trail
         ("move", np.int64),
         ("moment", np.int64),
+        ("silence", np.int64),  # the first one of the trail that is not over
         ("scanned", np.int64),  # first top of which it is not known that its price was held
         ("cycle_ns", np.int64),  # next quote cycle
         ("watch_ns", np.int64),  # next beat of the watchdog that changes anything
@@ -130,6 +131,7 @@ DESK = np.dtype(
         ("seconds", np.int64),  # of the flash watch, the first one kept and their end
         ("seconds_from", np.int64),
         ("noted", np.float64),  # the mid that it saw last, ticks
+        ("unseen_ns", np.int64),  # the first beat to see the present mid, 0: it was taken
         ("low", np.float64),
         ("high_mid", np.float64),
         ("sent", np.int64),  # messages within the last second: from, to

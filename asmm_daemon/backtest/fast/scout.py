@@ -79,7 +79,7 @@ class Scout:
             part.items["row"] += int(part.head["venue_row"][0] - head["venue_row"][0])
             tops += part.tops.size - 1
             items += part.items.size
-        for name in ("tops", "moves", "moments", "items"):
+        for name in ("tops", "moves", "moments", "silences", "items"):
             head[name] = sum(int(part.head[name][0]) for part in parts)
         head["tops"] -= len(parts) - 1
         head["moments"] -= len(parts) - 1
@@ -125,7 +125,7 @@ def _kept(trail: Trail) -> Trail:
     sizes = {
         "tops": head["tops"], "moves": head["moves"], "moments": head["moments"],
         "volatility": head["moments"], "intensity": head["moments"], "proof_ns": seen + 1,
-        "heard_ns": seen + 1, "items": head["items"], "item_ends": venue, "bests": venue + 1,
+        "heard_ns": seen + 1, "silences": head["silences"], "items": head["items"], "item_ends": venue, "bests": venue + 1,
     }  # fmt: skip
     parts = {name: getattr(trail, name)[: int(size)].copy() for name, size in sizes.items()}
     return Trail(trail.head.copy(), trail.tape, **parts)

@@ -17,6 +17,7 @@ from asmm_daemon.core.params import Params
 from asmm_daemon.core.volatility import VOLATILITY
 from asmm_daemon.events import BBO, DEPTH, TRADE
 from asmm_daemon.kernels import flat_kernel, hot_kernel
+from asmm_daemon.units import NS_PER_S
 
 TOP = np.dtype(
     [
@@ -50,6 +51,10 @@ ITEM = np.dtype(
     align=True,
 )
 """A change of the venue's feed: see `feed`."""
+SILENCE_NS = NS_PER_S // 2
+"""Silences of the book longer than this are noted."""
+SILENCE = np.dtype([("from_ns", np.int64), ("to_ns", np.int64)], align=True)
+"""From one proof of the book's currency to the next."""
 HEAD = np.dtype(
     [
         ("stop_ns", np.int64),  # the stretch's end
@@ -64,6 +69,7 @@ HEAD = np.dtype(
         ("tops", np.int64),
         ("moves", np.int64),
         ("moments", np.int64),
+        ("silences", np.int64),
         ("items", np.int64),
     ],
     align=True,
@@ -85,6 +91,7 @@ class Trail(NamedTuple):
     moments: NDArray[Any]
     volatility: NDArray[Any]
     intensity: NDArray[Any]
+    silences: NDArray[Any]
     proof_ns: NDArray[np.int64]
     heard_ns: NDArray[np.int64]
     items: NDArray[Any]
@@ -102,6 +109,7 @@ def new_trail(tape: Timeline, *, messages: int, rows: int) -> Trail:
         moments=np.empty(messages + rows + 1, MOMENT),
         volatility=np.empty(messages + rows + 1, VOLATILITY),
         intensity=np.empty(messages + rows + 1, INTENSITY),
+        silences=np.empty(messages, SILENCE),
         proof_ns=np.zeros(messages + 1, np.int64),
         heard_ns=np.zeros(messages + 1, np.int64),
         items=np.empty(4 * rows, ITEM),
@@ -163,7 +171,7 @@ def see(trail: Trail, state: MarketState, params: Params) -> None:
     tape = trail.tape
     m = state.market[0]
     e = state.intensity[0]
-    head.tops = head.moves = head.moments = 0
+    head.tops = head.moves = head.moments = head.silences = 0
     _note_top(trail, state, head.first)
     _note_moment(trail, state, head.first)
     row = tape.ends[head.first - 1] if head.first > 0 else 0
@@ -188,6 +196,10 @@ def see(trail: Trail, state: MarketState, params: Params) -> None:
             _note_moment(trail, state, i + 1)
         kind = tape.rows[end - 1].kind
         if kind == DEPTH or kind == BBO:
+            if tape.local_ns[i] - proof_ns > SILENCE_NS:
+                trail.silences[head.silences].from_ns = proof_ns
+                trail.silences[head.silences].to_ns = tape.local_ns[i]
+                head.silences += 1
             proof_ns = heard_ns = tape.local_ns[i]
         elif kind == TRADE:
             heard_ns = tape.local_ns[i]

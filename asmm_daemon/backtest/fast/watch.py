@@ -99,10 +99,11 @@ def _new_second(f: Fast, second: int, mid: float) -> None:
 
 
 @inner_kernel
-def _note_second(f: Fast, mid: float) -> None:
+def note_mid(f: Fast, t_ns: int, mid: float) -> None:
+    """The flash watch sees a mid, in ticks, at a beat."""
     d = f.desk[0]
-    second = d.now_ns // NS_PER_S
-    left_out = d.beat_ns + (d.now_ns - 1 - d.beat_ns) // WATCH_NS * WATCH_NS
+    second = t_ns // NS_PER_S
+    left_out = d.beat_ns + (t_ns - 1 - d.beat_ns) // WATCH_NS * WATCH_NS
     if d.seconds > d.seconds_from and left_out > d.beat_ns:
         # beats left out saw the mid that the last one saw
         for missed in range(f.seconds[(d.seconds - 1) % RING].second + 1, left_out // NS_PER_S + 1):
@@ -127,7 +128,9 @@ def _flash(f: Fast, mid: float) -> bool:
     if d.flash_ns > 0:
         d.flash_ns = 0
         d.seconds_from = d.seconds
-    _note_second(f, mid)
+    if 0 < d.unseen_ns < d.now_ns:
+        note_mid(f, d.unseen_ns, mid)
+    note_mid(f, d.now_ns, mid)
     if d.low > 0.0 and d.high_mid / d.low - 1.0 > limits.flash_move:
         d.flash_ns = d.now_ns + int(limits.flash_cooldown_s * NS_PER_S)
     return d.flash_ns > 0
@@ -237,15 +240,22 @@ def _chase(f: Fast) -> None:
 
 
 @hot_kernel
+def orders_fit(f: Fast) -> bool:
+    """Whether what our orders may still execute is for certain within the maximum; False: perhaps."""
+    d = f.desk[0]
+    bids = d.lots + open_lots(f, 1)
+    asks = d.lots - open_lots(f, -1)
+    return fits(f, bids, 1.0) and (asks >= 0 or (not f.params[0].spot and fits(f, asks, 1.0)))
+
+
+@hot_kernel
 def _trim(f: Fast) -> None:
     """A falling maximum (a rising mid) may leave open orders that are no longer allowed."""
-    if not any_cancellable(f):
+    if not any_cancellable(f) or orders_fit(f):
         return
     d = f.desk[0]
     bids = d.lots + open_lots(f, 1)
     asks = d.lots - open_lots(f, -1)
-    if fits(f, bids, 1.0) and (asks >= 0 or (not f.params[0].spot and fits(f, asks, 1.0))):
-        return
     most = int(max_inventory(f) / f.params[0].lot + GRID)
     least = 0 if f.params[0].spot else -most
     long = bids > most
@@ -303,37 +313,10 @@ def beat(f: Fast) -> None:
     watch(f)
     d = f.desk[0]
     d.beat_ns = d.now_ns
+    d.unseen_ns = 0
     if not may_quote(f):
         return
     if not d.quoting or d.off != d.decided_off or d.refused:
         requote(f)
     elif d.moved or d.state != ACTIVE or f.limits[0].can_replace:
         sync(f)
-
-
-@inner_kernel
-def is_calm(f: Fast) -> bool:
-    """Whether a beat changes nothing until something happens that `calm_until` tells, or to us."""
-    d = f.desk[0]
-    settled = d.opened and d.quoting and not (d.refused or d.moved or d.reconciling or d.soft)
-    return (
-        settled
-        and d.state == ACTIVE
-        and d.causes == 0
-        and d.off == d.decided_off == 0
-        and d.flash_ns == 0
-        and d.stuck_ns < 0
-        and not f.limits[0].can_replace
-        and f.market.market[0].valid
-    )
-
-
-@inner_kernel
-def calm_until(f: Fast) -> int:
-    """The time at which silence or the next reconciliation calls a calm watchdog, if nothing is heard."""
-    d = f.desk[0]
-    limits = f.limits[0]
-    silent_ns = d.proof_ns + int(min(limits.book_silence_s, limits.stale_after_s) * NS_PER_S)
-    alone_ns = d.heard_ns + int(limits.account_disconnect_after_s * NS_PER_S)
-    due_ns = d.reconcile_ns + int(limits.account_reconcile_every_s * NS_PER_S)
-    return min(silent_ns, alone_ns, due_ns) - 1
