@@ -141,35 +141,12 @@ def _rolling(market: NDArray[Any], out: NDArray[np.float64]) -> None:
 
 
 @flat_kernel
-def features(
-    state: MarketState, params: Params, inventory: Inventory, t_ns: int, out: NDArray[np.float64]
-) -> bool:
-    """Fills `out` (N_STATE,) at a quote cycle; call it once a cycle, since lags refer to the last call.
-
-    Returns whether the book is valid and all are finite; without a valid book the last mid stands in,
-    and before the first one all are 0.
-    """
-    advance(state, params, t_ns)
+def _market(state: MarketState, out: NDArray[np.float64]) -> None:
+    # features 5 to 22: what the market shows to everybody
     m = state.market[0]
-    p = params[0]
-    for i in range(N_STATE):
-        out[i] = 0.0
-    if m.mid <= 0.0:
-        return False
     mid = m.mid
-    price = mid * p.tick
     bps = 1e4 / mid
-    lots = inventory[0].lots
-    most = effective_max(params, price) / p.lot
-    goal = target(params, price) / p.lot
-    risk_lot = most / RISK_LOTS
-    first = m.cycle_ns == 0
-    then = mid if first else m.cycle_mid
-    out[0] = (lots - goal) / risk_lot
-    out[1] = lots / most
-    out[2] = abs(lots - goal) / most
-    if not first and t_ns > m.cycle_ns:
-        out[3] = (lots - m.cycle_lots) / risk_lot / ((t_ns - m.cycle_ns) / NS_PER_S)
+    then = mid if m.cycle_ns == 0 else m.cycle_mid
     out[4] = (m.bid - then) * 1e4 / then
     out[5] = (m.ask - then) * 1e4 / then
     typical = max(m.typical_qty, 1.0)
@@ -188,16 +165,78 @@ def features(
     out[16] = np.log1p(min((m.now_ns - m.trade_ns) / NS_PER_S, 3600.0))
     out[17] = _candle_volatility(state.market)
     _rolling(state.market, out)
+    m.cycle_mid = mid
+
+
+@flat_kernel
+def _own(
+    state: MarketState, params: Params, inventory: Inventory, t_ns: int, out: NDArray[np.float64]
+) -> None:
+    # features 1 to 4 and the extras: what is ours; reads the mid and the estimators alone
+    m = state.market[0]
+    p = params[0]
+    price = m.mid * p.tick
+    lots = inventory[0].lots
+    most = effective_max(params, price) / p.lot
+    goal = target(params, price) / p.lot
+    risk_lot = most / RISK_LOTS
+    out[0] = (lots - goal) / risk_lot
+    out[1] = lots / most
+    out[2] = abs(lots - goal) / most
+    if m.cycle_ns != 0 and t_ns > m.cycle_ns:
+        out[3] = (lots - m.cycle_lots) / risk_lot / ((t_ns - m.cycle_ns) / NS_PER_S)
     size = p.order_size if p.size_in_quote else p.order_size * price
     out[22] = inventory[0].unrealised / size * 1e4
     tau = vol.horizon(
-        state.volatility, params, flow.kappa_slow(state.intensity, params, mid), m.now_ns - m.first_ns
+        state.volatility, params, flow.kappa_slow(state.intensity, params, m.mid), m.now_ns - m.first_ns
     )
     sigma = vol.at_horizon(state.volatility, vol.current(state.volatility), tau)
-    out[23] = flow.kappa(state.intensity, params, mid) * sigma * np.sqrt(tau)
-    m.cycle_ns = t_ns
-    m.cycle_mid = mid
+    out[23] = flow.kappa(state.intensity, params, m.mid) * sigma * np.sqrt(tau)
     m.cycle_lots = lots
+
+
+@flat_kernel
+def market_features(state: MarketState, params: Params, t_ns: int, out: NDArray[np.float64]) -> None:
+    """The market's part of `features` at a quote cycle, the same for every inventory; the rest are 0."""
+    advance(state, params, t_ns)
+    for i in range(N_STATE):
+        out[i] = 0.0
+    if state.market[0].mid > 0.0:
+        _market(state, out)
+        state.market[0].cycle_ns = t_ns
+
+
+@flat_kernel
+def own_features(
+    state: MarketState, params: Params, inventory: Inventory, t_ns: int, out: NDArray[np.float64]
+) -> None:
+    """The rest of `features`, beside what `market_features` wrote into `out` for this cycle.
+
+    `state` need not be the one that the market's part was read from: mid, times and estimators suffice.
+    """
+    if state.market[0].mid > 0.0:
+        _own(state, params, inventory, t_ns, out)
+        state.market[0].cycle_ns = t_ns
+
+
+@flat_kernel
+def features(
+    state: MarketState, params: Params, inventory: Inventory, t_ns: int, out: NDArray[np.float64]
+) -> bool:
+    """Fills `out` (N_STATE,) at a quote cycle; call it once a cycle, since lags refer to the last call.
+
+    Returns whether the book is valid and all are finite; without a valid book the last mid stands in,
+    and before the first one all are 0.
+    """
+    advance(state, params, t_ns)
+    m = state.market[0]
+    for i in range(N_STATE):
+        out[i] = 0.0
+    if m.mid <= 0.0:
+        return False
+    _market(state, out)
+    _own(state, params, inventory, t_ns, out)
+    m.cycle_ns = t_ns
     finite = m.valid
     for i in range(N_STATE):
         finite = finite and np.isfinite(out[i])

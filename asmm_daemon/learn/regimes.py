@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asmm_daemon.backtest.fast.engine import Course, run_fast
-from asmm_daemon.backtest.fast.scout import Scout
+from asmm_daemon.backtest.fast.engine import Course, run_fast, scout_for
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup, instrument_of, unseen
 from asmm_daemon.backtest.timeline import Timeline, timeline
@@ -163,8 +162,7 @@ def run(setup: Setup, market: RegimeTape) -> Result:
 def run_oracle(setups: Sequence[Setup], market: RegimeTape) -> Result:
     """The same by one who knows the schedule: `setups[r]` quotes while regime r rules."""
     first = int(market.regimes(np.array([market.begin_ns]))[0])
-    spec = setups[first].spec
-    scout = Scout(market.tape, to_record(spec.quote, spec.instrument), begin_ns=market.begin_ns)
+    scout = scout_for(setups, market.tape, market.begin_ns)
     course = Course(setups[first], scout, asks=setups[first].asks)
     for spell in market.schedule:
         start_ns = START_NS + round(spell.start_s * NS_PER_S)

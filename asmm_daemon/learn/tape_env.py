@@ -14,12 +14,22 @@ from numpy.typing import NDArray
 
 from asmm_daemon.backtest.fast.engine import begin
 from asmm_daemon.backtest.fast.follow import enter
-from asmm_daemon.backtest.fast.records import HALTED, Fast, new_desk
+from asmm_daemon.backtest.fast.records import Fast, new_desk
 from asmm_daemon.backtest.fast.scout import Scout
-from asmm_daemon.backtest.fast.vector import DAMPENED, PENALISED, put, stack, step_all, view
+from asmm_daemon.backtest.fast.vector import (
+    DAMPENED,
+    PENALISED,
+    Terms,
+    new_lanes,
+    renew,
+    stack,
+    step_all,
+    view,
+)
 from asmm_daemon.backtest.setup import Setup
 from asmm_daemon.backtest.timeline import Timeline
 from asmm_daemon.core.features import N_STATE
+from asmm_daemon.core.market import new_market
 from asmm_daemon.core.params import to_record
 from asmm_daemon.errors import ConfigError
 from asmm_daemon.learn.protocol import Observations, State, Step
@@ -29,7 +39,7 @@ from asmm_daemon.units import NS_PER_S
 GAMMAS = (0.01, 0.1, 0.2, 0.9)
 SKEWS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 _FILLS = 2048
-_NO_ACTION = np.int64(-1)
+_BEGIN = -1
 
 
 class Grid(NamedTuple):
@@ -97,76 +107,49 @@ class TapeEnv:
         self.n_envs = n_envs
         self.n_actions = len(gammas) * len(skews)
         self.reward = reward
-        self._gammas, self._skews = np.array(gammas), np.array(skews)
         self._setup, self._tape, self._checkpoints = setup, tape, checkpoints
         self._episode_ns = round(episode_s * NS_PER_S)
         self._last_ns = int(tape.local_ns[-1]) if end_ns is None else end_ns
         self._starts = self._usable(start_ns)
-        scout = Scout(tape, to_record(setup.spec.quote, setup.spec.instrument), width=width)
+        params = to_record(setup.spec.quote, setup.spec.instrument)
+        scout = Scout(tape, params, width=width, cycle_s=setup.cycle_s)
         self._blank = _small(begin(setup, scout, asks=True))
         self._trail = scout.whole()
         self._tops = self._trail.tops["message"].copy()
         self._moves = self._tops[self._trail.moves]
         self._moments = self._trail.moments["message"].copy()
         self._silences = self._trail.silences["to_ns"].copy()
+        self._start_state = new_market(1)
         self._many = stack(self._blank, n_envs)
-        self._end_ns = np.zeros(n_envs, np.int64)
+        self._lanes = new_lanes(n_envs, N_STATE, int(episode_s / setup.cycle_s) + 2)
         self._begun = np.zeros(n_envs, np.int64)
-        self._taken = np.zeros((n_envs, int(episode_s / setup.cycle_s) + 2), np.int16)
-        self._steps = np.zeros(n_envs, np.int64)
         self._rng = np.random.default_rng(0)
-        self._obs = np.zeros((n_envs, N_STATE), np.float32)
-        self._final = np.zeros_like(self._obs)
-        self._paid = np.zeros(n_envs)
-        self._running = np.zeros(n_envs, np.bool_)
-        self._still = np.full(n_envs, -1, np.int64)
         forgets = reward.kind == "penalised" and isfinite(reward.memory_s)
-        self._memory = round(reward.memory_s / setup.cycle_s) if forgets else None
-        self._held = np.zeros(self._taken.shape)
+        self._terms = Terms(
+            gammas=np.array(gammas),
+            skews=np.array(skews),
+            kind=DAMPENED if reward.kind == "dampened" else PENALISED,
+            penalty=float(reward.penalty),
+            memory=round(reward.memory_s / setup.cycle_s) if forgets else -1,
+            unit=float(reward.unit),
+        )
 
     def reset(self, seed: int) -> Observations:
         """Starts every copy anew at a random checkpoint."""
         self._rng = np.random.default_rng(seed)
         for i in range(self.n_envs):
             self._start(i)
-        return self._obs
+        return self._lanes.obs
 
     def step(self, actions: NDArray[np.int64]) -> Step:
         """One step of every copy; those that ended start anew."""
-        taken = np.asarray(actions, np.int64)
-        self._taken[np.arange(self.n_envs), self._steps] = taken
-        if self._memory is None:
-            self._advance(self._many, self._end_ns, taken, self._final, self._paid, self._running)
-        else:
-            old, mid = self._old_inventory(self._memory), self.mid()
-            self._advance(self._many, self._end_ns, taken, self._final, self._paid, self._running)
-            self._paid -= old * (self.mid() - mid)
-        self._steps += 1
-        rewards = (self._paid / self.reward.unit).astype(np.float32)
-        halted = self._many.desk["state"][:, 0] == HALTED
-        over = ~self._running | halted | (self._steps >= self._taken.shape[1])
-        self._obs[:] = self._final
-        for i in np.flatnonzero(over):
-            self._start(int(i))
-        return Step(self._obs, rewards, halted, over & ~halted, self._final)
-
-    def inventory(self) -> NDArray[np.float64]:
-        """Of every copy, in base currency, beyond what the results are measured against holding."""
-        desk = self._many.desk
-        target = np.where(np.isnan(desk["hold_price"][:, 0]), 0.0, desk["hold_target"][:, 0])
-        beyond: NDArray[np.float64] = desk["lots"][:, 0] * float(self._setup.spec.instrument.lot) - target
-        return beyond
-
-    def mid(self) -> NDArray[np.float64]:
-        """The last valid mid of every copy, in quote currency."""
-        ticks: NDArray[np.float64] = self._many.market.market["mid"][:, 0]
-        return ticks * float(self._setup.spec.instrument.tick)
-
-    def _old_inventory(self, memory: int) -> NDArray[np.float64]:
-        """Notes what is held now; what was held so many steps ago, in base currency."""
-        lanes, since = np.arange(self.n_envs), self._steps - memory
-        self._held[lanes, self._steps] = self.inventory()
-        return np.where(since >= 0, self._held[lanes, np.maximum(since, 0)], 0.0)
+        lanes = self._lanes
+        step_all(self._many, self._trail, lanes, self._terms, np.asarray(actions, np.int64))
+        over = lanes.halted | lanes.cut
+        if over.any():
+            for i in np.flatnonzero(over):
+                self._start(int(i))
+        return Step(lanes.obs, lanes.rewards, lanes.halted, lanes.cut, lanes.final)
 
     def state(self) -> State:
         """Where every copy began and what it has done since: the rest follows from the tape."""
@@ -174,9 +157,8 @@ class TapeEnv:
         words = [int(random[name]) >> shift & (2**64 - 1) for name in ("state", "inc") for shift in (0, 64)]
         return {
             "begun": self._begun.copy(),
-            "taken": self._taken.copy(),
-            "held": self._held.copy(),
-            "steps": self._steps.copy(),
+            "taken": self._lanes.taken.copy(),
+            "steps": self._lanes.steps.copy(),
             "random": np.array(words, np.uint64),
         }
 
@@ -188,10 +170,8 @@ class TapeEnv:
         self._rng.bit_generator.state = fresh
         for i in range(self.n_envs):
             self._start_at(i, int(state["begun"][i]))
-            one = self._slice(i)
             for action in state["taken"][i, : int(state["steps"][i])]:
-                self._advance(one, self._end_ns[i : i + 1], np.array([action], np.int64), *self._outs(i))
-        self._taken[:], self._held[:], self._steps[:] = state["taken"], state["held"], state["steps"]
+                self._step_one(i, int(action))
 
     def _usable(self, start_ns: int | None) -> NDArray[np.int64]:
         times = self._checkpoints.t_ns
@@ -208,25 +188,25 @@ class TapeEnv:
         """A random checkpoint, and the first observation after it."""
         for _ in range(16):
             self._start_at(i, int(self._rng.choice(self._starts)))
-            if self._running[i]:
+            if self._lanes.running[i]:
                 return
         raise ConfigError(
             "the daemon quotes at none of 16 starts: is the market warm and the order size right?"
         )
 
     def _start_at(self, i: int, number: int) -> None:
-        put(self._many, i, self._blank)
         one = view(self._many, i)
-        row = self._checkpoints.restore(number, one.sight)
-        for into, its in zip(one.venue.matching.book, one.sight.book, strict=True):
-            into[:] = its
+        renew(one, self._blank)
+        state = self._start_state._replace(book=one.venue.matching.book)
+        row = self._checkpoints.restore(number, state)
         message = int(np.searchsorted(self._tape.ends, row, side="right"))
         start_ns = int(self._tape.local_ns[message])
         one.desk[:] = new_desk(self._setup.spec, start_ns=start_ns, cycle_s=self._setup.cycle_s, asks=True)
-        one.desk["message"] = one.desk["fed"] = message
+        one.desk["cycle_ns"] = self._cycle_after(start_ns)
+        one.desk["message"] = message
         one.venue.state["message"] = max(message, int(self._trail.head["venue_first"][0]))
         one.venue.state["t_ns"] = start_ns
-        market = one.sight.market[0]
+        market = state.market[0]
         one.venue.state["mark"], one.venue.state["funded_ns"] = market["mark"], market["funding_ns"]
         enter(
             one,
@@ -236,29 +216,19 @@ class TapeEnv:
             max(int(np.searchsorted(self._moments, message)) - 1, 0),
             int(np.searchsorted(self._silences, start_ns)),
         )
-        self._begun[i], self._steps[i] = number, 0
-        self._end_ns[i] = min(start_ns + self._episode_ns, self._last_ns)
-        still = np.full(1, _NO_ACTION)
-        self._advance(self._slice(i), self._end_ns[i : i + 1], still, *self._outs(i))
+        self._begun[i], self._lanes.steps[i] = number, 0
+        self._lanes.end_ns[i] = min(start_ns + self._episode_ns, self._last_ns)
+        self._step_one(i, _BEGIN)
 
-    def _slice(self, i: int) -> Fast:
-        return Fast(*(_cut(part, i) for part in self._many))
+    def _step_one(self, i: int, action: int) -> None:
+        actions = np.full(1, action, np.int64)
+        step_all(_cut(self._many, i), self._trail, _cut(self._lanes, i), self._terms, actions)
 
-    def _outs(self, i: int) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_]]:
-        return self._obs[i : i + 1], self._paid[i : i + 1], self._running[i : i + 1]
-
-    def _advance(
-        self,
-        many: Fast,
-        end_ns: NDArray[np.int64],
-        actions: NDArray[np.int64],
-        obs: NDArray[np.float32],
-        paid: NDArray[np.float64],
-        running: NDArray[np.bool_],
-    ) -> None:
-        kind = DAMPENED if self.reward.kind == "dampened" else PENALISED
-        grid = self._gammas, self._skews
-        step_all(many, self._trail, end_ns, *grid, actions, kind, self.reward.penalty, obs, paid, running)
+    def _cycle_after(self, t_ns: int) -> int:
+        """The first quote cycle of the trail after a time."""
+        head = self._trail.head[0]
+        first_ns, step_ns = int(head["cycle_ns"]), int(head["cycle_step_ns"])
+        return first_ns + max((t_ns - first_ns) // step_ns + 1, 0) * step_ns
 
 
 def _small(f: Fast) -> Fast:

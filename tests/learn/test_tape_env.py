@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from asmm_daemon.backtest.fast.engine import run_fast
+from asmm_daemon.backtest.fast.engine import Course, scout_for
 from asmm_daemon.backtest.timeline import timeline
 from asmm_daemon.core.params import Model, to_record
 from asmm_daemon.core.policy import Action
@@ -79,6 +79,18 @@ class Scripted:
         return Action(GAMMAS[i // len(SKEWS)], SKEWS[i % len(SKEWS)], i)
 
 
+def backtest(policy, info, tape, start_ns):
+    """Ten minutes from a checkpoint, the quote cycles where the environment has them: on the tape's grid."""
+    scout = scout_for([policy], tape, start_ns)
+    course = Course(policy, scout, asks=True)
+    first_ns = int(tape.local_ns[0])
+    cycle_ns = first_ns + ((scout.start_ns - first_ns) // (5 * S) + 1) * 5 * S
+    scout._trail.head["next_cycle_ns"] = course.daemon.desk["cycle_ns"] = cycle_ns
+    for trail in scout.stretches(start_ns + 600 * S):
+        course.go_on(trail)
+    return course.result(info, tape)
+
+
 def test_rewards_add_up_to_the_backtest(world):
     """With the penalised reward and no penalty, an episode's rewards are the backtest's net PnL."""
     info, tape, _, checkpoints = world
@@ -94,8 +106,7 @@ def test_rewards_add_up_to_the_backtest(world):
         if step.truncated[0]:
             break
     start = int(checkpoints.t_ns[number])
-    policy = setup(info, policy=Scripted(actions))
-    result = run_fast(policy, info, tape, begin_ns=start, end_ns=start + 600 * S)
+    result = backtest(setup(info, policy=Scripted(actions)), info, tape, start)
     assert steps >= 115
     before_the_first_action = float(result.steps["equity"][0])
     assert total == pytest.approx(result.pnl - before_the_first_action, abs=1e-3)
@@ -125,7 +136,7 @@ def test_an_episode_is_paid_funding_at_the_mark():
     paid = [float(e.step(actions[n : n + 1]).reward[0]) for n in range(115)]
     start = int(checkpoints.t_ns[number])
     policy = setup(info, policy=Scripted(actions), **knobs)
-    steps = run_fast(policy, info, tape, begin_ns=start, end_ns=start + 600 * S).steps
+    steps = backtest(policy, info, tape, start).steps
     assert abs(steps["funding"][-1]) > 100.0
     assert np.unique(steps["funding"]).size == 2
     np.testing.assert_allclose(paid, np.diff(steps["equity"])[:115], atol=1e-3)
@@ -151,6 +162,7 @@ def test_an_episode_that_does_not_fit_is_refused(world):
 
 def test_a_reward_with_a_memory_forgets_old_inventory(world):
     """It is short of ΔPnL by the move of the mid times what was held half a minute before."""
+    info, *_ = world
     actions = np.random.default_rng(4).integers(0, 20, (60, 3))
     whole, short = (
         env(world, n_envs=3, reward=Reward(1.0, "penalised", memory_s=memory_s))
@@ -160,10 +172,10 @@ def test_a_reward_with_a_memory_forgets_old_inventory(world):
     short.reset(8)
     held, mids, missing = [], [], []
     for row in actions:
-        held.append(short.inventory())
-        mids.append(short.mid())
+        held.append(short._many.desk["lots"][:, 0] * float(info.lot))
+        mids.append(short._many.market.market["mid"][:, 0] * float(info.tick))
         missing.append(whole.step(row).reward - short.step(row).reward)
-    mids.append(short.mid())
+    mids.append(short._many.market.market["mid"][:, 0] * float(info.tick))
     for n in range(60):
         old = held[n - 6] if n >= 6 else np.zeros(3)
         assert missing[n] == pytest.approx(old * (mids[n + 1] - mids[n]), abs=1e-3)

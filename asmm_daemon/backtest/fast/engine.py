@@ -12,7 +12,6 @@ from asmm_daemon.backtest.fast.trail import Trail
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup
 from asmm_daemon.backtest.timeline import Timeline
-from asmm_daemon.core.market import copy_market
 from asmm_daemon.core.params import to_record
 from asmm_daemon.core.quoter import choose
 from asmm_daemon.tape.columns import TapeInfo
@@ -21,7 +20,7 @@ from asmm_daemon.tape.columns import TapeInfo
 def begin(setup: Setup, scout: Scout, *, asks: bool) -> Fast:
     """A daemon where the scout stands, with what that has seen of the market.
 
-    `asks`: whether a policy outside is asked at every cycle, and sees features.
+    `asks`: whether a policy outside is asked at every cycle; the scout's trail has features then.
     """
     span_s = (int(scout.tape.local_ns[-1]) - scout.start_ns) / 1e9
     f = new_fast(
@@ -36,13 +35,13 @@ def begin(setup: Setup, scout: Scout, *, asks: bool) -> Fast:
         spreads_alone=setup.spreads_alone,
         width=scout.feed.book.bids.size,
     )
-    f.desk["message"] = f.desk["fed"] = scout.message
+    f.desk["message"] = scout.message
     f.venue.state["message"] = scout.venue_message
     for into, its in zip(f.venue.matching.book, scout.feed.book, strict=True):
         into[:] = its
     f.venue.matching.state["gap"] = scout.feed.gap
     f.venue.state["mark"], f.venue.state["funded_ns"] = scout.feed.marked
-    return f._replace(sight=copy_market(scout.market)) if asks else f
+    return f
 
 
 def more_fills(f: Fast) -> Fast:
@@ -118,14 +117,20 @@ def run_fast(
 def run_together(
     setups: Sequence[Setup], info: TapeInfo, tape: Timeline, *, begin_ns: int = 0, end_ns: int = 2**62
 ) -> list[Result]:
-    """Set-ups whose market states are alike, over one trail; a result for each, in their order."""
-    spec = setups[0].spec
-    scout = Scout(tape, to_record(spec.quote, spec.instrument), begin_ns=begin_ns)
+    """Set-ups of one quote cycle whose market states are alike, over one trail; a result for each."""
+    scout = scout_for(setups, tape, begin_ns)
     courses = [Course(setup, scout, asks=setup.asks) for setup in setups]
     for trail in scout.stretches(end_ns):
         for course in courses:
             course.go_on(trail)
     return [course.result(info, tape) for course in courses]
+
+
+def scout_for(setups: Sequence[Setup], tape: Timeline, begin_ns: int) -> Scout:
+    """One for daemons with these set-ups, which see features where any of their policies is asked."""
+    spec = setups[0].spec
+    cycle_s = max(setup.cycle_s if setup.asks else 0.0 for setup in setups)
+    return Scout(tape, to_record(spec.quote, spec.instrument), begin_ns=begin_ns, cycle_s=cycle_s)
 
 
 def result_of(f: Fast, setup: Setup, info: TapeInfo, tape: Timeline, fallbacks: int = 0) -> Result:

@@ -53,8 +53,7 @@ from asmm_daemon.backtest.venue import (
     RECONCILED,
     next_reply_ns,
 )
-from asmm_daemon.core.features import features
-from asmm_daemon.core.market import message
+from asmm_daemon.core.features import own_features
 from asmm_daemon.kernels import flat_kernel, inlined_kernel, inner_kernel
 from asmm_daemon.units import NS_PER_S
 
@@ -221,14 +220,14 @@ def write_step(f: Fast) -> None:
 
 
 @inner_kernel
-def _feed(f: Fast, trail: Trail) -> None:
-    d = f.desk[0]
-    tape = trail.tape
-    row = tape.ends[d.fed - 1] if d.fed > 0 else 0
-    for i in range(d.fed, d.message):
-        message(f.sight, f.params, tape.rows, row, tape.ends[i])
-        row = tape.ends[i]
-    d.fed = d.message
+def _observe(f: Fast, trail: Trail, t_ns: int) -> None:
+    """The features of a quote cycle: the market's from the trail, and ours."""
+    head = trail.head[0]
+    at = (t_ns - head.cycle_ns) // head.cycle_step_ns
+    for k in range(f.features.size):
+        f.features[k] = trail.features[at, k]
+    prepare(f)
+    own_features(f.market, f.params, f.inventory, t_ns, f.features)
 
 
 @inlined_kernel
@@ -236,11 +235,9 @@ def _begin_cycle(f: Fast, trail: Trail) -> bool:
     """A quote cycle: the step that ends, features for the next; whether quotes are wanted now."""
     d = f.desk[0]
     write_step(f)
-    d.cycle_ns += d.cycle_step_ns
     if d.asks:
-        prepare(f)
-        _feed(f, trail)
-        features(f.sight, f.params, f.inventory, d.now_ns, f.features)
+        _observe(f, trail, d.cycle_ns)
+    d.cycle_ns += d.cycle_step_ns
     return may_quote(f)
 
 

@@ -74,7 +74,6 @@ DESK = np.dtype(
     [
         ("now_ns", np.int64),
         ("message", np.int64),  # messages that the daemon has seen
-        ("fed", np.int64),  # ... and those that its features have
         ("top", np.int64),  # where it stands in the trail
         ("move", np.int64),
         ("moment", np.int64),
@@ -167,13 +166,11 @@ DESK = np.dtype(
 class Fast(NamedTuple):
     """One simulated daemon and its venue: everything that a run changes.
 
-    `market` is what a decision reads, brought up from the trail; `sight` is what features read, fed with
-    every row where a policy is asked.
+    `market` is what a decision reads, brought up from the trail; its book is empty.
     """
 
     venue: Venue
     market: MarketState
-    sight: MarketState
     params: Params
     limits: NDArray[Any]
     inventory: Inventory
@@ -250,7 +247,6 @@ def new_fast(
     return Fast(
         venue=new_venue(entry_ns=entry_ns, response_ns=response_ns, width=width),
         market=new_market(1),
-        sight=new_market(width if asks else 1),
         params=to_record(spec.quote, spec.instrument),
         limits=limits_record(spec, account, spreads_alone=spreads_alone),
         inventory=new_inventory(),

@@ -10,16 +10,18 @@ from asmm_daemon.backtest.fast.trail import Trail, new_trail, see
 from asmm_daemon.backtest.timeline import Timeline, first_message, warm_up
 from asmm_daemon.core.market import MarketState, copy_market, new_market
 from asmm_daemon.core.params import Params
+from asmm_daemon.units import NS_PER_S
 
-STRETCH = 16_384
+STRETCH = 32_768
 """Messages of a stretch: its trail stays in the processor's cache."""
 
 
 class Scout:
     """A market and a venue's book at the first message at or after `begin_ns`, warm from those before.
 
-    `market` is what was known before the tape began, in place of nothing: the venue's book was the one in
-    it. Raises TapeError when there is no such message.
+    `cycle_s` is the quote cycle of the daemons whose policy sees features; 0: there are none. `market` is
+    what was known before the tape began, in place of nothing: the venue's book was the one in it. Raises
+    TapeError when there is no such message.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class Scout:
         params: Params,
         *,
         begin_ns: int = 0,
+        cycle_s: float = 0.0,
         width: int = 65536,
         market: MarketState | None = None,
     ) -> None:
@@ -38,7 +41,9 @@ class Scout:
         self.feed = new_feed(self.market)
         warm_up(self.market, params, tape, self.first)
         self.venue_message = 0
-        self._trail = new_trail(tape, messages=0, rows=0)
+        self._trail = new_trail(tape, messages=0, rows=0, cycles=0)
+        self._trail.head["cycle_step_ns"] = step_ns = round(cycle_s * NS_PER_S)
+        self._trail.head["next_cycle_ns"] = self.start_ns + step_ns
         while self.venue_message < self._seen(tape.venue_ns, self.start_ns - 1):
             self._venue_side(min(self.venue_message + STRETCH, self._seen(tape.venue_ns, self.start_ns - 1)))
 
@@ -58,7 +63,10 @@ class Scout:
         """The trail from here to a receive time."""
         tape = self.tape
         end = self._seen(tape.local_ns, stop_ns)
-        self._make_room(self.message, end)
+        head = self._trail.head[0]
+        step_ns = int(head["cycle_step_ns"])
+        cycles = (stop_ns - int(head["next_cycle_ns"])) // step_ns + 1 if step_ns else 0
+        self._make_room(self.message, end, cycles)
         head = self._trail.head
         head["stop_ns"], head["first"], head["end"] = stop_ns, self.message, end
         see(self._trail, self.market, self.params)
@@ -70,7 +78,7 @@ class Scout:
         """The trail of all that is left of the tape, for those who begin anywhere in it."""
         parts = [_kept(trail) for trail in self.stretches(2**62)]
         head = parts[-1].head.copy()
-        for name in ("first", "venue_first", "venue_row"):
+        for name in ("first", "venue_first", "venue_row", "cycle_ns"):
             head[name] = parts[0].head[name]
         tops = items = 0
         for part in parts:
@@ -79,7 +87,7 @@ class Scout:
             part.items["row"] += int(part.head["venue_row"][0] - head["venue_row"][0])
             tops += part.tops.size - 1
             items += part.items.size
-        for name in ("tops", "moves", "moments", "silences", "items"):
+        for name in ("tops", "moves", "moments", "silences", "cycles", "items"):
             head[name] = sum(int(part.head[name][0]) for part in parts)
         head["tops"] -= len(parts) - 1
         head["moments"] -= len(parts) - 1
@@ -92,18 +100,22 @@ class Scout:
         return Trail(head, self.tape, **joined)
 
     def _venue_side(self, end: int) -> None:
-        self._make_room(self.venue_message, end)
+        self._make_room(self.venue_message, end, 0)
         head = self._trail.head
         head["venue_first"], head["venue_end"] = self.venue_message, end
         head["venue_row"] = self._row(self.venue_message)
         take_apart(self._trail, self.feed)
         self.venue_message = end
 
-    def _make_room(self, first: int, end: int) -> None:
+    def _make_room(self, first: int, end: int, cycles: int) -> None:
         messages, rows = end - first, self._row(end) - self._row(first)
         trail = self._trail
-        if messages > trail.item_ends.size or 3 * rows + messages > trail.items.size:
-            larger = new_trail(self.tape, messages=2 * messages, rows=2 * rows)
+        if (
+            messages > trail.item_ends.size
+            or 3 * rows + messages > trail.items.size
+            or cycles > len(trail.features)
+        ):
+            larger = new_trail(self.tape, messages=2 * messages, rows=2 * rows, cycles=2 * cycles)
             larger.head[:] = trail.head
             self._trail = larger
 
@@ -125,7 +137,8 @@ def _kept(trail: Trail) -> Trail:
     sizes = {
         "tops": head["tops"], "moves": head["moves"], "moments": head["moments"],
         "volatility": head["moments"], "intensity": head["moments"], "proof_ns": seen + 1,
-        "heard_ns": seen + 1, "silences": head["silences"], "items": head["items"], "item_ends": venue, "bests": venue + 1,
+        "heard_ns": seen + 1, "silences": head["silences"],
+        "features": head["cycles"], "items": head["items"], "item_ends": venue, "bests": venue + 1,
     }  # fmt: skip
     parts = {name: getattr(trail, name)[: int(size)].copy() for name, size in sizes.items()}
     return Trail(trail.head.copy(), trail.tape, **parts)

@@ -20,14 +20,15 @@ def run_sweep(
     """A result for each set-up, in their order, as `run_fast` with the same arguments.
 
     Each set-up needs a policy of its own: one that remembers would be asked in turns. Those whose market
-    states differ, by a half-life or a prior, go in passes of their own. Raises TapeError when the tape
+    states differ, by a half-life or a prior, or whose quote cycles do, go in passes of their own. Raises
+    TapeError when the tape
     holds no message at or after `begin_ns`.
     """
     passes: dict[tuple[float, ...], list[int]] = {}
     for number, setup in enumerate(setups):
         params = to_record(setup.spec.quote, setup.spec.instrument)
         state = tuple(float(params[name][0]) for name in STATE_PARAMS)
-        passes.setdefault(state, []).append(number)
+        passes.setdefault((setup.cycle_s, *state), []).append(number)
     found: dict[int, Result] = {}
     for numbers in passes.values():
         together = [setups[number] for number in numbers]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asmm_daemon.backtest.timeline import Timeline
+from asmm_daemon.core.features import N_STATE, market_features
 from asmm_daemon.core.intensity import INTENSITY
 from asmm_daemon.core.market import MERGE_NS, MarketState, advance, message
 from asmm_daemon.core.params import Params
@@ -70,6 +71,10 @@ HEAD = np.dtype(
         ("moves", np.int64),
         ("moments", np.int64),
         ("silences", np.int64),
+        ("cycles", np.int64),
+        ("cycle_ns", np.int64),  # the first quote cycle whose features are noted, and the next one
+        ("next_cycle_ns", np.int64),
+        ("cycle_step_ns", np.int64),  # 0: nobody asks for features
         ("items", np.int64),
     ],
     align=True,
@@ -80,7 +85,8 @@ class Trail(NamedTuple):
     """One stretch; entry 0 of `tops`, `moments`, `proof_ns`, `heard_ns` and `bests` holds at its start.
 
     `moves` are those of `tops` at which the mid changed or the book's validity. `proof_ns` and `heard_ns`
-    say, for each count of messages, when the book and when anything was last heard of. `item_ends` and
+    say, for each count of messages, when the book and when anything was last heard of. `features` are the
+    market's own at every quote cycle, since what a policy sees of it does not depend on us. `item_ends` and
     `bests` (bid, ask) belong to the venue's messages.
     """
 
@@ -92,6 +98,7 @@ class Trail(NamedTuple):
     volatility: NDArray[Any]
     intensity: NDArray[Any]
     silences: NDArray[Any]
+    features: NDArray[np.float64]
     proof_ns: NDArray[np.int64]
     heard_ns: NDArray[np.int64]
     items: NDArray[Any]
@@ -99,8 +106,8 @@ class Trail(NamedTuple):
     bests: NDArray[np.int64]
 
 
-def new_trail(tape: Timeline, *, messages: int, rows: int) -> Trail:
-    """Room for a stretch of so many messages and rows on either side."""
+def new_trail(tape: Timeline, *, messages: int, rows: int, cycles: int) -> Trail:
+    """Room for a stretch of so many messages and rows on either side, and quote cycles."""
     return Trail(
         head=np.zeros(1, HEAD),
         tape=tape,
@@ -110,6 +117,7 @@ def new_trail(tape: Timeline, *, messages: int, rows: int) -> Trail:
         volatility=np.empty(messages + rows + 1, VOLATILITY),
         intensity=np.empty(messages + rows + 1, INTENSITY),
         silences=np.empty(messages, SILENCE),
+        features=np.empty((cycles, N_STATE)),
         proof_ns=np.zeros(messages + 1, np.int64),
         heard_ns=np.zeros(messages + 1, np.int64),
         items=np.empty(4 * rows, ITEM),
@@ -164,6 +172,17 @@ def _pass_time(trail: Trail, state: MarketState, params: Params, seen: int, t_ns
             _note_moment(trail, state, seen)
 
 
+@hot_kernel
+def _note_cycles(trail: Trail, state: MarketState, params: Params, seen: int, t_ns: int) -> None:
+    # the features of the quote cycles before a time
+    head = trail.head[0]
+    while head.cycle_step_ns > 0 and head.next_cycle_ns < t_ns:
+        _pass_time(trail, state, params, seen, head.next_cycle_ns)
+        market_features(state, params, head.next_cycle_ns, trail.features[head.cycles])
+        head.cycles += 1
+        head.next_cycle_ns += head.cycle_step_ns
+
+
 @flat_kernel
 def see(trail: Trail, state: MarketState, params: Params) -> None:
     """The daemon's side of a stretch, whose messages stand in the head; `state` goes on with it."""
@@ -171,13 +190,15 @@ def see(trail: Trail, state: MarketState, params: Params) -> None:
     tape = trail.tape
     m = state.market[0]
     e = state.intensity[0]
-    head.tops = head.moves = head.moments = head.silences = 0
+    head.tops = head.moves = head.moments = head.silences = head.cycles = 0
+    head.cycle_ns = head.next_cycle_ns
     _note_top(trail, state, head.first)
     _note_moment(trail, state, head.first)
     row = tape.ends[head.first - 1] if head.first > 0 else 0
     proof_ns = trail.proof_ns[0] = head.proof_ns
     heard_ns = trail.heard_ns[0] = head.heard_ns
     for i in range(head.first, head.end):
+        _note_cycles(trail, state, params, i, tape.local_ns[i])
         _pass_time(trail, state, params, i, tape.local_ns[i])
         valid, bid, ask, micro = m.valid, m.bid, m.ask, m.micro
         counted, prior = e.slow_beyond, e.prior_ticks
@@ -205,5 +226,6 @@ def see(trail: Trail, state: MarketState, params: Params) -> None:
             heard_ns = tape.local_ns[i]
         trail.proof_ns[i + 1 - head.first] = proof_ns
         trail.heard_ns[i + 1 - head.first] = heard_ns
+    _note_cycles(trail, state, params, head.end, head.stop_ns + 1)
     _pass_time(trail, state, params, head.end, head.stop_ns)
     head.first_ns, head.proof_ns, head.heard_ns = m.first_ns, proof_ns, heard_ns

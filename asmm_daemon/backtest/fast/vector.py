@@ -4,7 +4,7 @@ Between two actions lies as much time as it takes until the policy is asked agai
 more where nothing may be quoted.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from asmm_daemon.backtest.fast.gate import mid_price
 from asmm_daemon.backtest.fast.loop import ASKS, act, run
 from asmm_daemon.backtest.fast.money import holding, net
-from asmm_daemon.backtest.fast.records import Fast
+from asmm_daemon.backtest.fast.records import HALTED, Fast
 from asmm_daemon.backtest.fast.trail import Trail
 from asmm_daemon.backtest.venue import Venue
 from asmm_daemon.core.book import Book
@@ -36,18 +36,22 @@ def _stacked(part: Any, count: int) -> Any:
     return type(part)(*(_stacked(each, count) for each in part))
 
 
-def put(many: Fast, i: int, one: Fast) -> None:
-    """Copies a daemon into place `i`."""
-    for into, part in zip(many, one, strict=True):
-        _put(into, i, part)
+def renew(one: Fast, blank: Fast) -> None:
+    """Makes a daemon that has run equal to a new one, but for the venue's book.
 
-
-def _put(into: Any, i: int, part: Any) -> None:
-    if isinstance(part, np.ndarray):
-        into[i] = part
-    else:
-        for each, its in zip(into, part, strict=True):
-            _put(each, i, its)
+    Queues, rings and tables keep what their counters no longer reach.
+    """
+    venue, fresh = one.venue, blank.venue
+    for into, its in (
+        (venue.matching.state, fresh.matching.state),
+        (venue.state, fresh.state),
+        (one.market.market, blank.market.market),
+        (one.inventory, blank.inventory),
+        (one.decision, blank.decision),
+        (one.desk, blank.desk),
+        (one.backoffs, blank.backoffs),
+    ):
+        into[:] = its
 
 
 def view(many: Fast, i: int) -> Fast:
@@ -62,16 +66,11 @@ def _viewed(part: Any, i: int) -> Any:
 
 
 @inlined_kernel
-def _pick_market(s: MarketState, i: int) -> MarketState:
-    book = Book(s.book.head[i], s.book.bids[i], s.book.asks[i])
-    return MarketState(book, s.market[i], s.volatility[i], s.intensity[i])
-
-
-@inlined_kernel
 def pick(many: Fast, i: int) -> Fast:
     """`view` for kernels."""
     v = many.venue
     m = v.matching
+    s = many.market
     matching = Matching(
         m.params[i],
         m.state[i],
@@ -82,8 +81,12 @@ def pick(many: Fast, i: int) -> Fast:
     )
     return Fast(
         Venue(matching, v.state[i], v.requests[i], v.replies[i], v.filled[i]),
-        _pick_market(many.market, i),
-        _pick_market(many.sight, i),
+        MarketState(
+            Book(s.book.head[i], s.book.bids[i], s.book.asks[i]),
+            s.market[i],
+            s.volatility[i],
+            s.intensity[i],
+        ),
         many.params[i],
         many.limits[i],
         many.inventory[i],
@@ -114,50 +117,98 @@ def wealth_of(f: Fast, kind: int) -> float:
     return d.cash + d.cost + min(unrealised, 0.0) - d.fees + d.funding
 
 
-@flat_kernel
-def step_all(
-    many: Fast,
-    trail: Trail,
-    end_ns: NDArray[np.int64],
-    gammas: NDArray[np.float64],
-    skews: NDArray[np.float64],
-    actions: NDArray[np.int64],
-    kind: int,
-    penalty: float,
-    obs: NDArray[np.float32],
-    rewards: NDArray[np.float64],
-    running: NDArray[np.bool_],
-) -> None:
-    """One step of every daemon.
+class Terms(NamedTuple):
+    """What all daemons of an environment have in common.
 
-    Args:
-        many: stacked daemons, each asked for an action.
-        trail: of the tape that all of them see.
-        end_ns: (n,) where each one's episode ends.
-        gammas: the grid of risk aversions; an action is i_gamma·len(skews) + i_skew.
-        skews: the grid of skews.
-        actions: (n,) indices; −1: the action in force is kept, as at the start of an episode.
-        kind: DAMPENED or PENALISED.
-        penalty: quote currency per risk lot and step (PENALISED).
-        obs: (n, features) out.
-        rewards: (n,) out, quote currency.
-        running: (n,) out, whether each one asks for another action.
+    `gammas`, `skews`: the grid; action a is (gammas[a // len(skews)], skews[a % len(skews)]). `kind`:
+    DAMPENED or PENALISED. `penalty`: quote currency per risk lot and step (PENALISED). `memory`: steps after
+    which what inventory gains or loses is forgotten, −1: never. `unit`: what rewards are divided by.
     """
+
+    gammas: NDArray[np.float64]
+    skews: NDArray[np.float64]
+    kind: int
+    penalty: float
+    memory: int
+    unit: float
+
+
+class Lanes(NamedTuple):
+    """Where the episode of each of n daemons stands, and what its latest step gave.
+
+    `end_ns`, `steps` (n,): its end, the steps done; `taken`, `held` (n, most steps): the actions, and the
+    inventory before each in base currency, beyond what the results are measured against holding. `running`
+    (n,): whether it asks for another action; `obs`, `final` (n, features), `rewards`, `halted`, `cut` (n,) as
+    in `learn.protocol.Step`.
+    """
+
+    end_ns: NDArray[np.int64]
+    steps: NDArray[np.int64]
+    taken: NDArray[np.int16]
+    held: NDArray[np.float64]
+    running: NDArray[np.bool_]
+    obs: NDArray[np.float32]
+    final: NDArray[np.float32]
+    rewards: NDArray[np.float32]
+    halted: NDArray[np.bool_]
+    cut: NDArray[np.bool_]
+
+
+def new_lanes(count: int, features: int, most: int) -> Lanes:
+    """Lanes of episodes of at most so many steps."""
+    return Lanes(
+        end_ns=np.zeros(count, np.int64),
+        steps=np.zeros(count, np.int64),
+        taken=np.zeros((count, most), np.int16),
+        held=np.zeros((count, most)),
+        running=np.zeros(count, np.bool_),
+        obs=np.zeros((count, features), np.float32),
+        final=np.zeros((count, features), np.float32),
+        rewards=np.zeros(count, np.float32),
+        halted=np.zeros(count, np.bool_),
+        cut=np.zeros(count, np.bool_),
+    )
+
+
+@inlined_kernel
+def _note_action(f: Fast, lanes: Lanes, terms: Terms, i: int, action: int) -> float:
+    """Quotes by an action; the inventory held so long ago that it is forgotten."""
+    d = f.desk[0]
+    at = lanes.steps[i]
+    target = 0.0 if np.isnan(d.hold_price) else d.hold_target
+    lanes.taken[i, at] = action
+    lanes.held[i, at] = d.lots * f.params[0].lot - target
+    lanes.steps[i] = at + 1
+    d.action = action
+    d.gamma = terms.gammas[action // terms.skews.size]
+    d.skew = terms.skews[action % terms.skews.size]
+    act(f)
+    return lanes.held[i, at - terms.memory] if 0 <= terms.memory <= at else 0.0
+
+
+@flat_kernel
+def step_all(many: Fast, trail: Trail, lanes: Lanes, terms: Terms, actions: NDArray[np.int64]) -> None:
+    """One step of every daemon, each of which was asked; action −1 begins an episode: it observes alone."""
     for i in range(actions.size):
         f = pick(many, i)
         d = f.desk[0]
         d.steps = d.fills = 0
         d.later[:] = 0
-        before = wealth_of(f, kind)
-        if actions[i] >= 0:
-            d.action = actions[i]
-            d.gamma = gammas[actions[i] // skews.size]
-            d.skew = skews[actions[i] % skews.size]
-            act(f)
-        running[i] = run(f, trail, end_ns[i]) == ASKS
-        reward = wealth_of(f, kind) - before
-        if kind == PENALISED:
-            reward -= penalty * abs(f.decision[0].q)
-        rewards[i] = reward
-        for k in range(obs.shape[1]):
-            obs[i, k] = f.features[k]
+        before, mid, old = wealth_of(f, terms.kind), mid_price(f), 0.0
+        begins = actions[i] < 0
+        if not begins:
+            old = _note_action(f, lanes, terms, i, actions[i])
+        lanes.running[i] = run(f, trail, lanes.end_ns[i]) == ASKS
+        for k in range(f.features.size):
+            lanes.obs[i, k] = f.features[k]
+        if begins:
+            continue
+        for k in range(f.features.size):
+            lanes.final[i, k] = f.features[k]
+        reward = wealth_of(f, terms.kind) - before
+        if terms.kind == PENALISED:
+            reward -= terms.penalty * abs(f.decision[0].q)
+        lanes.rewards[i] = (reward - old * (mid_price(f) - mid)) / terms.unit
+        lanes.halted[i] = d.state == HALTED
+        ended = not lanes.running[i] or lanes.steps[i] >= lanes.taken.shape[1]
+        lanes.cut[i] = ended and not lanes.halted[i]

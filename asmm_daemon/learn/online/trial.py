@@ -65,7 +65,8 @@ class Play:
 
     def __init__(self, setup: Setup, market: MarketState, tape: Timeline, policy: Policy) -> None:
         played = replace(setup, spec=replace(setup.spec, policy=policy))
-        self._scout = Scout(tape, to_record(setup.spec.quote, setup.spec.instrument), market=market)
+        params = to_record(setup.spec.quote, setup.spec.instrument)
+        self._scout = Scout(tape, params, cycle_s=setup.cycle_s, market=market)
         self._course = Course(played, self._scout, asks=True)
 
     def __iter__(self) -> Iterator[Moment | None]:

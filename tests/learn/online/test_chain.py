@@ -23,12 +23,15 @@ WIDTH, UNIT, COUNT = 65536, 0.25, 100
 
 @pytest.fixture(scope="module")
 def world():
-    """A market, its first state, and what the environment pays for a list of actions from there."""
+    """A market, and what the environment pays for a list of actions from its beginning.
+
+    There the daemon's quote cycles are the environment's, which lie on the tape's grid.
+    """
     info, tape = synthetic(14)
     actions = np.random.default_rng(3).integers(0, 20, 400)
     made = setup(info, maker="0.0001")
     checkpoints = build([tape.rows], to_record(made.spec.quote, made.spec.instrument), width=WIDTH)
-    span = {"start_ns": START_NS, "end_ns": int(tape.local_ns[-1])}
+    span = {"start_ns": START_NS, "end_ns": int(tape.local_ns[0]) + 710 * S}
     env = TapeEnv(made, tape, checkpoints, Reward(UNIT), width=WIDTH, episode_s=700.0, **span)
     env.reset(0)
     number = int(env.state()["begun"][0])
@@ -51,7 +54,7 @@ def test_the_daemons_rewards_are_the_environments(world):
                 found.append(chain.link(self.engine.moment(0)))
 
     run = Told(played, info, tape, begin_ns=int(checkpoints.t_ns[number]))
-    run.run(int(checkpoints.t_ns[number]) + 600 * S)
+    run.run(int(checkpoints.t_ns[number]) + 700 * S)
     linked = [each for each in found if each is not None][:COUNT]
     assert len(linked) == COUNT
     np.testing.assert_allclose([each.reward for each in linked], paid, atol=1e-4)
