@@ -32,6 +32,7 @@ from asmm_daemon.core.features import N_STATE
 from asmm_daemon.core.market import new_market
 from asmm_daemon.core.params import to_record
 from asmm_daemon.errors import ConfigError
+from asmm_daemon.kernels import bound
 from asmm_daemon.learn.protocol import Observations, State, Step
 from asmm_daemon.tape.checkpoints import Checkpoints
 from asmm_daemon.units import NS_PER_S
@@ -133,6 +134,8 @@ class TapeEnv:
             memory=round(reward.memory_s / setup.cycle_s) if forgets else -1,
             unit=float(reward.unit),
         )
+        begin_all = np.full(n_envs, _BEGIN, np.int64)
+        self._step_all = bound(step_all, self._many, self._trail, self._lanes, self._terms, begin_all)
 
     def reset(self, seed: int) -> Observations:
         """Starts every copy anew at a random checkpoint."""
@@ -144,7 +147,8 @@ class TapeEnv:
     def step(self, actions: NDArray[np.int64]) -> Step:
         """One step of every copy; those that ended start anew."""
         lanes = self._lanes
-        step_all(self._many, self._trail, lanes, self._terms, np.asarray(actions, np.int64))
+        taken = np.ascontiguousarray(actions, np.int64)
+        self._step_all(self._many, self._trail, lanes, self._terms, taken)
         over = lanes.halted | lanes.cut
         if over.any():
             for i in np.flatnonzero(over):
@@ -222,7 +226,7 @@ class TapeEnv:
 
     def _step_one(self, i: int, action: int) -> None:
         actions = np.full(1, action, np.int64)
-        step_all(_cut(self._many, i), self._trail, _cut(self._lanes, i), self._terms, actions)
+        self._step_all(_cut(self._many, i), self._trail, _cut(self._lanes, i), self._terms, actions)
 
     def _cycle_after(self, t_ns: int) -> int:
         """The first quote cycle of the trail after a time."""

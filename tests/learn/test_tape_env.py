@@ -85,7 +85,7 @@ def backtest(policy, info, tape, start_ns):
     course = Course(policy, scout, asks=True)
     first_ns = int(tape.local_ns[0])
     cycle_ns = first_ns + ((scout.start_ns - first_ns) // (5 * S) + 1) * 5 * S
-    scout._trail.head["next_cycle_ns"] = course.daemon.desk["cycle_ns"] = cycle_ns
+    scout.trail.head["next_cycle_ns"] = course.daemon.desk["cycle_ns"] = cycle_ns
     for trail in scout.stretches(start_ns + 600 * S):
         course.go_on(trail)
     return course.result(info, tape)

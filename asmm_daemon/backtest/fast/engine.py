@@ -14,6 +14,7 @@ from asmm_daemon.backtest.setup import Setup
 from asmm_daemon.backtest.timeline import Timeline
 from asmm_daemon.core.params import to_record
 from asmm_daemon.core.quoter import choose
+from asmm_daemon.kernels import bound
 from asmm_daemon.tape.columns import TapeInfo
 
 
@@ -60,6 +61,9 @@ class Course:
         self._setup = setup
         self.daemon = begin(setup, scout, asks=asks)
         self._fallbacks = 0
+        self._enter = bound(enter, self.daemon, scout.trail, 0, 0, 0, 0)
+        self._run = bound(run, self.daemon, scout.trail, 0)
+        self._act = bound(act, self.daemon)
         setup.spec.policy.reset()
 
     def go_on(self, trail: Trail) -> None:
@@ -69,8 +73,9 @@ class Course:
 
     def cycles(self, trail: Trail) -> Iterator[str]:
         """The same, with a stop after each time that the policy was asked; why its word did not count."""
-        enter(self.daemon, trail, 0, 0, 0, 0)
-        while (stopped := run(self.daemon, trail, int(trail.head[0]["stop_ns"]))) in (ASKS, FULL):
+        stop_ns = int(trail.head[0]["stop_ns"])
+        self._enter(self.daemon, trail, 0, 0, 0, 0)
+        while (stopped := self._run(self.daemon, trail, stop_ns)) in (ASKS, FULL):
             if stopped == FULL:
                 self.daemon = more_fills(self.daemon)
             else:
@@ -85,7 +90,7 @@ class Course:
         action, fallback = choose(policy, quote, self.daemon.features, int(desk["now_ns"]))
         self._fallbacks += bool(fallback)
         desk["gamma"], desk["skew"], desk["action"] = action.gamma, action.skew, action.index
-        act(self.daemon)
+        self._act(self.daemon)
         return fallback
 
     def switch(self, setup: Setup) -> None:

@@ -19,6 +19,8 @@ STRETCH = 32_768
 class Scout:
     """A market and a venue's book at the first message at or after `begin_ns`, warm from those before.
 
+    `trail` is that of the latest stretch.
+
     `cycle_s` is the quote cycle of the daemons whose policy sees features; 0: there are none. `market` is
     what was known before the tape began, in place of nothing: the venue's book was the one in it. Raises
     TapeError when there is no such message.
@@ -41,9 +43,9 @@ class Scout:
         self.feed = new_feed(self.market)
         warm_up(self.market, params, tape, self.first)
         self.venue_message = 0
-        self._trail = new_trail(tape, messages=0, rows=0, cycles=0)
-        self._trail.head["cycle_step_ns"] = step_ns = round(cycle_s * NS_PER_S)
-        self._trail.head["next_cycle_ns"] = self.start_ns + step_ns
+        self.trail = new_trail(tape, messages=0, rows=0, cycles=0)
+        self.trail.head["cycle_step_ns"] = step_ns = round(cycle_s * NS_PER_S)
+        self.trail.head["next_cycle_ns"] = self.start_ns + step_ns
         while self.venue_message < self._seen(tape.venue_ns, self.start_ns - 1):
             self._venue_side(min(self.venue_message + STRETCH, self._seen(tape.venue_ns, self.start_ns - 1)))
 
@@ -63,16 +65,16 @@ class Scout:
         """The trail from here to a receive time."""
         tape = self.tape
         end = self._seen(tape.local_ns, stop_ns)
-        head = self._trail.head[0]
+        head = self.trail.head[0]
         step_ns = int(head["cycle_step_ns"])
         cycles = (stop_ns - int(head["next_cycle_ns"])) // step_ns + 1 if step_ns else 0
         self._make_room(self.message, end, cycles)
-        head = self._trail.head
+        head = self.trail.head
         head["stop_ns"], head["first"], head["end"] = stop_ns, self.message, end
-        see(self._trail, self.market, self.params)
+        see(self.trail, self.market, self.params)
         self.message = end
         self._venue_side(self._seen(tape.venue_ns, stop_ns))
-        return self._trail
+        return self.trail
 
     def whole(self) -> Trail:
         """The trail of all that is left of the tape, for those who begin anywhere in it."""
@@ -101,15 +103,15 @@ class Scout:
 
     def _venue_side(self, end: int) -> None:
         self._make_room(self.venue_message, end, 0)
-        head = self._trail.head
+        head = self.trail.head
         head["venue_first"], head["venue_end"] = self.venue_message, end
         head["venue_row"] = self._row(self.venue_message)
-        take_apart(self._trail, self.feed)
+        take_apart(self.trail, self.feed)
         self.venue_message = end
 
     def _make_room(self, first: int, end: int, cycles: int) -> None:
         messages, rows = end - first, self._row(end) - self._row(first)
-        trail = self._trail
+        trail = self.trail
         if (
             messages > trail.item_ends.size
             or 3 * rows + messages > trail.items.size
@@ -117,7 +119,7 @@ class Scout:
         ):
             larger = new_trail(self.tape, messages=2 * messages, rows=2 * rows, cycles=2 * cycles)
             larger.head[:] = trail.head
-            self._trail = larger
+            self.trail = larger
 
     def _row(self, message: int) -> int:
         return int(self.tape.ends[message - 1]) if message else 0
