@@ -13,7 +13,7 @@ from asmm_daemon.core import bookkeeper
 from asmm_daemon.core.params import Model
 from asmm_daemon.core.policy import Action
 from asmm_daemon.events import DEPTH
-from asmm_daemon.tape.load import load_tape
+from asmm_daemon.tape.load import load_tape, open_source
 from tests.backtest.markets import S, assert_same, setup, synthetic
 
 NEXO = {"order_size": 50.0, "size_in_quote": True, "max_inventory": 8000.0, "max_order": 1000.0}
@@ -152,10 +152,9 @@ def test_both_engines_pause_alike_in_a_flash_crash(market):
 )
 def test_both_engines_agree_on_recordings(shared_data, folder, minutes, options):
     """Real books with silences, gaps and crossings."""
-    tape = load_tape(shared_data / folder)
-    first = int(tape.rows["local_ns"][0])
-    end = int(np.searchsorted(tape.rows["local_ns"], first + minutes * 60 * S))
-    result = both(tape.info, timeline(tape.rows[:end]), **options)
+    begin = next(iter(open_source(shared_data / folder))).rows["local_ns"][0]
+    tape = load_tape(shared_data / folder, end_ns=int(begin) + minutes * 60 * S)
+    result = both(tape.info, timeline(tape.rows), **options)
     assert len(result.fills) > 5
 
 
