@@ -13,7 +13,7 @@ from asmm_daemon.core.features import FEATURE_NAMES
 from asmm_daemon.learn.model_file import ModelSpec, save_model
 
 GAMMAS = (0.01, 4.0, 5.0, 6.0, 8.0, 10.0)
-"""Narrow quotes and several wide ones: where no spread covers the fee, the narrow ones lose by far the most."""
+"""Narrow quotes and several wide ones: where no spread covers the fee, the narrow ones lose by far most."""
 
 
 def _model(folder):
