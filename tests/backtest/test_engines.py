@@ -66,6 +66,11 @@ def market():
     return synthetic(12)
 
 
+@pytest.fixture(scope="module")
+def spot():
+    return synthetic(12, product="binance")
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -85,18 +90,16 @@ def test_both_engines_agree_on_a_made_up_market(market, options):
     assert len(both(*market, **options).fills) > 5
 
 
-def test_both_engines_agree_on_spot():
+def test_both_engines_agree_on_spot(spot):
     """Inventory in [0, max], the target held from the start, equity against holding."""
-    info, tape = synthetic(12, product="binance")
-    result = both(info, tape, can="replace", max_inventory=0.2, order_size=0.02)
+    result = both(*spot, can="replace", max_inventory=0.2, order_size=0.02)
     assert result.steps["inventory"][-1] != 0
 
 
-def test_a_spot_maker_that_never_trades_has_earned_nothing():
+def test_a_spot_maker_that_never_trades_has_earned_nothing(spot):
     """The market moves, the target is held, and neither equity nor the inventory beyond it shows anything."""
-    info, tape = synthetic(12, product="binance")
     far = {"model": Model.CONSTANT_SPREAD, "constant_half_spread_bps": 190.0}
-    result = both(info, tape, max_inventory=0.2, order_size=0.02, **far)
+    result = both(*spot, max_inventory=0.2, order_size=0.02, **far)
     assert not result.fills.size
     assert np.ptp(result.steps["mid"]) > 0
     assert result.steps["target"][-1] > 0
