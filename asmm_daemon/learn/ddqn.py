@@ -35,10 +35,10 @@ def reproducible() -> Iterator[None]:
     """
     for kind in (np.float32, np.float64):
         np.finfo(kind)  # measured once and kept; without denormals numpy would warn
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    threads, strict = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     filled = deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(mode=True)
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms would load the whole compiler
     torch.set_flush_denormal(True)
     deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
@@ -48,7 +48,7 @@ def reproducible() -> Iterator[None]:
         torch.set_flush_denormal(False)
         deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(mode=strict)
+        torch.set_deterministic_debug_mode(strict)
 
 
 class Learner:

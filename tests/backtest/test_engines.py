@@ -13,7 +13,7 @@ from asmm_daemon.core import bookkeeper
 from asmm_daemon.core.params import Model
 from asmm_daemon.core.policy import Action
 from asmm_daemon.events import DEPTH
-from asmm_daemon.tape.load import load_tape
+from asmm_daemon.tape.load import load_tape, open_source
 from tests.backtest.markets import S, assert_same, setup, synthetic
 
 NEXO = {"order_size": 50.0, "size_in_quote": True, "max_inventory": 8000.0, "max_order": 1000.0}
@@ -66,6 +66,11 @@ def market():
     return synthetic(12)
 
 
+@pytest.fixture(scope="module")
+def spot():
+    return synthetic(12, product="binance")
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -85,18 +90,16 @@ def test_both_engines_agree_on_a_made_up_market(market, options):
     assert len(both(*market, **options).fills) > 5
 
 
-def test_both_engines_agree_on_spot():
+def test_both_engines_agree_on_spot(spot):
     """Inventory in [0, max], the target held from the start, equity against holding."""
-    info, tape = synthetic(12, product="binance")
-    result = both(info, tape, can="replace", max_inventory=0.2, order_size=0.02)
+    result = both(*spot, can="replace", max_inventory=0.2, order_size=0.02)
     assert result.steps["inventory"][-1] != 0
 
 
-def test_a_spot_maker_that_never_trades_has_earned_nothing():
+def test_a_spot_maker_that_never_trades_has_earned_nothing(spot):
     """The market moves, the target is held, and neither equity nor the inventory beyond it shows anything."""
-    info, tape = synthetic(12, product="binance")
     far = {"model": Model.CONSTANT_SPREAD, "constant_half_spread_bps": 190.0}
-    result = both(info, tape, max_inventory=0.2, order_size=0.02, **far)
+    result = both(*spot, max_inventory=0.2, order_size=0.02, **far)
     assert not result.fills.size
     assert np.ptp(result.steps["mid"]) > 0
     assert result.steps["target"][-1] > 0
@@ -152,10 +155,9 @@ def test_both_engines_pause_alike_in_a_flash_crash(market):
 )
 def test_both_engines_agree_on_recordings(shared_data, folder, minutes, options):
     """Real books with silences, gaps and crossings."""
-    tape = load_tape(shared_data / folder)
-    first = int(tape.rows["local_ns"][0])
-    end = int(np.searchsorted(tape.rows["local_ns"], first + minutes * 60 * S))
-    result = both(tape.info, timeline(tape.rows[:end]), **options)
+    begin = next(iter(open_source(shared_data / folder))).rows["local_ns"][0]
+    tape = load_tape(shared_data / folder, end_ns=int(begin) + minutes * 60 * S)
+    result = both(tape.info, timeline(tape.rows), **options)
     assert len(result.fills) > 5
 
 

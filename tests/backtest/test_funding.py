@@ -24,6 +24,18 @@ def around(product="binanceusdm"):
     return info, tape.rows
 
 
+@pytest.fixture(scope="module")
+def market():
+    """(info, rows) of the perpetual with its own FUNDING row."""
+    return around()
+
+
+@pytest.fixture(scope="module")
+def plain(market):
+    """What the set-up makes of it."""
+    return both(*market)
+
+
 def both(info, rows, **options):
     """The same set-up through both engines, which must agree; the fast one's result."""
     tape = timeline(rows)
@@ -52,9 +64,9 @@ def held_at(result, t_ns):
     return float((fills["side"] * fills["qty"]).sum())
 
 
-def test_a_position_pays_the_rate_on_its_mark():
+def test_a_position_pays_the_rate_on_its_mark(market):
     """By hand: a mark of 50,000, 3 bps, whatever is held; told apart from realised, fees and volume."""
-    info, rows = around()
+    info, rows = market
     rows = rows[rows["kind"] != FUNDING]
     mark = funding_row(500_000, DUE_NS - S, DUE_NS - S, MARK)
     rows = before(rows, mark, funding_row(30_000, DUE_NS, DUE_NS + 1))
@@ -74,35 +86,33 @@ def test_a_position_pays_the_rate_on_its_mark():
     assert steps["equity"][known] == pytest.approx((free["equity"] + steps["funding"])[known])
 
 
-def test_the_made_up_market_pays_at_the_eighth_hour():
+def test_the_made_up_market_pays_at_the_eighth_hour(market, plain):
     """Its own FUNDING row at the mid there: it has no mark."""
-    info, rows = around()
+    _, rows = market
     (at,) = np.flatnonzero(rows["kind"] == FUNDING)
     assert rows["exch_ns"][at] == DUE_NS
-    result = both(info, rows)
-    nearest = result.steps[np.searchsorted(result.steps["t_ns"], DUE_NS)]["mid"]
-    wanted = -held_at(result, DUE_NS) * nearest * rows["price"][at] * 1e-8
-    assert result.steps["funding"][-1] == pytest.approx(wanted, rel=1e-3)
-    assert result.steps["funding"][-1] != 0
+    nearest = plain.steps[np.searchsorted(plain.steps["t_ns"], DUE_NS)]["mid"]
+    wanted = -held_at(plain, DUE_NS) * nearest * rows["price"][at] * 1e-8
+    assert plain.steps["funding"][-1] == pytest.approx(wanted, rel=1e-3)
+    assert plain.steps["funding"][-1] != 0
 
 
-def test_a_negative_rate_pays_the_other_side():
+def test_a_negative_rate_pays_the_other_side(market, plain):
     """The same course with the opposite rate gives the opposite amount."""
-    info, rows = around()
+    info, rows = market
     opposite = rows.copy()
     opposite["price"][rows["kind"] == FUNDING] *= -1
-    one, other = both(info, rows), both(info, opposite)
-    assert one.steps["funding"][-1] == pytest.approx(-other.steps["funding"][-1])
+    assert plain.steps["funding"][-1] == pytest.approx(-both(info, opposite).steps["funding"][-1])
 
 
-def test_a_funding_time_is_paid_once():
+def test_a_funding_time_is_paid_once(market, plain):
     """A recorder that writes the same funding down again changes nothing."""
-    info, rows = around()
+    info, rows = market
     (at,) = np.flatnonzero(rows["kind"] == FUNDING)
     again = rows[at : at + 1].copy()
     again["local_ns"] = rows["local_ns"][at + 400]
     twice = np.concatenate([rows[: at + 401], again, rows[at + 401 :]])
-    assert np.array_equal(both(info, rows).steps["funding"], both(info, twice).steps["funding"])
+    assert np.array_equal(plain.steps["funding"], both(info, twice).steps["funding"])
 
 
 def test_spot_pays_nothing():

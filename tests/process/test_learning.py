@@ -11,18 +11,17 @@ from process_tools import CLI, ROOT, wait_for
 
 from asmm_daemon.core.features import FEATURE_NAMES
 from asmm_daemon.learn.model_file import ModelSpec, save_model
-from asmm_daemon.learn.tape_env import GAMMAS, SKEWS
 
-EAGER = SKEWS.index(0.0)
-"""γ = 0.01 without skew: where no spread covers the fee, the narrowest quotes lose most."""
+GAMMAS = (0.01, 4.0, 5.0, 6.0, 8.0, 10.0)
+"""Narrow quotes and several wide ones: where no spread covers the fee, the narrow ones lose by far most."""
 
 
 def _model(folder):
-    """A model that always takes the action that loses most here."""
-    spec = replace(ModelSpec.plain((32,), GAMMAS, SKEWS), reward_unit=0.1)
+    """A model that always quotes narrowly."""
+    spec = replace(ModelSpec.plain((32,), GAMMAS, (0.0,)), reward_unit=0.1)
     tensors = {name: np.zeros(shape, np.float32) for name, shape in spec.shapes().items()}
     tensors["layers.0.weight"][:] = np.random.default_rng(0).normal(0, 0.05, (32, len(FEATURE_NAMES)))
-    tensors["head.bias"][EAGER] = 0.1
+    tensors["head.bias"][GAMMAS.index(0.01)] = 0.1
     save_model(folder / "eager", spec, tensors)
     return folder / "eager.json"
 
@@ -34,8 +33,8 @@ def _configure(folder):
 
 
 SETTINGS = (
-    "demo.speed=10",
-    "demo.maker_fee_bps=5",
+    "demo.speed=20",
+    "demo.maker_fee_bps=20",
     "quoting.fee_in_spread=false",
     "account.drawdown_soft=0.9",
     "account.drawdown_halt=0.99",
@@ -43,7 +42,6 @@ SETTINGS = (
     "learning.window_h=0.07",
     "learning.min_transitions=64",
     "learning.learning_rate=0.01",
-    "learning.confidence=0.5",
 )
 
 
