@@ -40,7 +40,7 @@ from asmm_daemon.core.policy import FixedPolicy
 from asmm_daemon.core.spec import AccountLimits, MarketLimits, MarketSpec
 from asmm_daemon.events import DEPTH, GAP, Rows
 from asmm_daemon.exchange.feeds.synthetic import SyntheticSource
-from asmm_daemon.learn.tape_env import Reward, TapeEnv
+from asmm_daemon.learn.tape_env import GAMMAS, SKEWS, Reward, TapeEnv
 from asmm_daemon.tape.checkpoints import build
 from asmm_daemon.tape.columns import TapeInfo, concat
 from asmm_daemon.tape.load import load_tape
@@ -285,15 +285,21 @@ def sweep_line(market: Market, runs: int) -> Line:
 
 
 def env_lines(market: Market, runs: int, steps: int) -> list[Line]:
-    """Environment steps per second, single and vectorised, beside cycles of hftbacktest from Python."""
+    """Environment steps per second, single and vectorised, beside cycles of hftbacktest from Python.
+
+    By the action that quotes as hftbacktest does here; beside that by random ones, of which each moves both
+    quotes and many fill at once.
+    """
     one = setup(market.info)
     theirs = Reference(market, run_fast(one, market.info, market.tape), 5.0)
     points = build([market.tape.rows], to_record(one.spec.quote, one.spec.instrument))
 
-    def ours(count: int) -> Callable[[], float]:
+    def ours(count: int, *, at_random: bool) -> Callable[[], float]:
         env = TapeEnv(one, market.tape, points, Reward(1.0), n_envs=count)
         env.reset(1)
-        actions = np.random.default_rng(1).integers(0, env.n_actions, (steps // count, count))
+        same = GAMMAS.index(one.spec.quote.gamma) * len(SKEWS) + SKEWS.index(one.spec.quote.skew)
+        first, end = (0, env.n_actions) if at_random else (same, same + 1)
+        actions = np.random.default_rng(1).integers(first, end, (steps // count, count))
 
         def walk() -> None:
             for row in actions:
@@ -301,7 +307,15 @@ def env_lines(market: Market, runs: int, steps: int) -> list[Line]:
 
         return lambda: cpu(walk) / (len(actions) * count)
 
-    single, many, python = best(runs, [ours(1), ours(ENVS), lambda: theirs.python() / max(theirs.cycles, 1)])
+    ways = [ours(count, at_random=at_random) for at_random in (False, True) for count in (1, ENVS)]
+    *times, python = best(runs, [*ways, lambda: theirs.python() / max(theirs.cycles, 1)])
+    many = f"environment, {ENVS} at once"
+    labels = (
+        ("environment, single", "env", "5 s steps with 24 features, resets included"),
+        (many, "envs", "theirs: a cycle of plain quoting, no features"),
+        ("environment, single, random actions", None, ""),
+        (f"{many}, random actions", None, ""),
+    )
     return [
         Line(
             part="backtest",
@@ -310,14 +324,11 @@ def env_lines(market: Market, runs: int, steps: int) -> list[Line]:
             baseline="hftbacktest from Python",
             base=1.0 / python,
             unit="steps/s",
-            goal=GOALS[goal],
+            goal=None if goal is None else GOALS[goal],
             at_least=True,
             note=note,
         )
-        for what, seconds, goal, note in (
-            ("environment, single", single, "env", "5 s steps with 24 features, resets included"),
-            (f"environment, {ENVS} at once", many, "envs", "theirs: a cycle of plain quoting, no features"),
-        )
+        for seconds, (what, goal, note) in zip(times, labels, strict=True)
     ]
 
 
