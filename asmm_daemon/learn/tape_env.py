@@ -1,8 +1,9 @@
 """The environment over a tape: copies of the simulated daemon, each starting somewhere else.
 
-Observations are the features that the daemon's policy sees, raw. An action is one γ and one skew, held
-for a quote cycle; where nothing may be quoted (a gap, a pause) a step lasts until the daemon asks again.
-An episode is cut off after `episode_s` or at the tape's end, and over when the drawdown switch halts.
+Observations are the features that the daemon's policy sees, raw, at quote cycles on the tape's own grid.
+An action is one γ and one skew, held for a cycle; where nothing may be quoted (a gap, a pause) a step
+lasts until the daemon asks again. An episode is cut off after `episode_s` or at the tape's end, and over
+when the drawdown switch halts.
 """
 
 from dataclasses import dataclass
