@@ -10,7 +10,6 @@ Orders and fills are told beside each line.
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -34,6 +33,7 @@ from asmm_daemon.backtest.fast.engine import run_fast
 from asmm_daemon.backtest.fast.sweep import run_sweep
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup, instrument_of, unseen
+from asmm_daemon.backtest.spool import Spool, mapped
 from asmm_daemon.backtest.timeline import Timeline, timeline
 from asmm_daemon.core.params import QuoteParams, to_record
 from asmm_daemon.core.policy import FixedPolicy
@@ -352,10 +352,10 @@ def rss_mb(*, peak: bool = False) -> float:
 
 
 def run_day_of(path: str) -> None:
-    """What a child does after its imports: a recording from a file, and its result."""
+    """What a child does after its imports: a day's file, as `asmm backtest` maps it, and its result."""
     units = Decimal("0.1"), Decimal("0.001"), Decimal(5)
     info = TapeInfo("binance", "binanceusdm", "BTCUSDT", "BTC", "USDT", *units)
-    run_fast(setup(info), info, timeline(np.load(path, allow_pickle=False)))
+    run_fast(setup(info), info, timeline(mapped(Path(path))))
 
 
 def child(*arguments: str) -> tuple[float, float]:
@@ -368,13 +368,12 @@ def child(*arguments: str) -> tuple[float, float]:
 
 def process_lines(market: Market, runs: int) -> list[Line]:
     """Time from the imports to the first result of a short tape, and the memory of a day."""
-    with tempfile.TemporaryDirectory() as folder:
-        short, day = f"{folder}/short.npy", f"{folder}/day.npy"
-        np.save(short, market.until(600).tape.rows)
-        np.save(day, market.tape.rows)
-        child(short)
-        seconds = min(child(short)[1] for _ in range(runs))
-        memory = child(day)[0]
+    short, day = Spool(), Spool()
+    short.write(market.until(600).tape.rows)
+    day.write(market.tape.rows)
+    child(str(short.path))
+    seconds = min(child(str(short.path))[1] for _ in range(runs))
+    memory = child(str(day.path))[0]
     rows = market.tape.rows
     return [
         Line(
@@ -397,7 +396,7 @@ def process_lines(market: Market, runs: int) -> list[Line]:
             unit="MB",
             goal=MEMORY_GOAL_MB,
             bounds="value",
-            note=f"peak of a process; the tape's {rows.size} rows alone are {rows.nbytes / 2**20:.0f} MB",
+            note=f"peak of a process; its {rows.size} rows, {rows.nbytes / 2**20:.0f} MB, are mapped",
         ),
     ]
 

@@ -1,16 +1,16 @@
 """A recording as UTC days, each with the book so far and a stretch before it to warm up from.
 
-Days are run apart from each other, so the result is the same however many run at a time.
+Days are run apart from each other, so the result is the same however many run at a time. Each is collected
+in a file of its own, so that memory does not grow with the recording.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import numpy as np
-
+from asmm_daemon.backtest.spool import Spool
 from asmm_daemon.core.book import new_book
 from asmm_daemon.errors import TapeError
-from asmm_daemon.events import ROW, Rows
+from asmm_daemon.events import Rows
 from asmm_daemon.tape.columns import Source, TapeInfo
 from asmm_daemon.tape.window import border, first_message, fold
 from asmm_daemon.units import NS_PER_S
@@ -25,6 +25,7 @@ class Day:
     info: TapeInfo
     rows: Rows
     begin_ns: int
+    spool: Spool
 
 
 @dataclass(slots=True)
@@ -33,14 +34,13 @@ class _Open:
 
     begin_ns: int
     end_ns: int
-    parts: list[Rows] = field(default_factory=list)
+    spool: Spool = field(default_factory=Spool)
 
     def day(self, info: TapeInfo) -> Day | None:
-        rows: Rows = np.concatenate(self.parts) if self.parts else np.zeros(0, ROW)
-        self.parts.clear()
+        rows = self.spool.rows()
         if not rows.size or rows["local_ns"][-1] < self.begin_ns:
             return None
-        return Day(info, rows, self.begin_ns)
+        return Day(info, rows, self.begin_ns, self.spool)
 
 
 def days(
@@ -68,8 +68,9 @@ def days(
                 break
             _collect(opened, rows[at:cut])
             fold(book, rows[at:cut])
-            known = [first_message(book, rows[cut])] if book.head[0]["lo"] >= 0 else []
-            opened.append(_Open(begin_ns, _next_day(begin_ns), known))
+            opened.append(_Open(begin_ns, _next_day(begin_ns)))
+            if book.head[0]["lo"] >= 0:
+                opened[-1].spool.write(first_message(book, rows[cut]))
             at, begin_ns = cut, _next_day(begin_ns)
         _collect(opened, rows[at:])
         fold(book, rows[at:])
@@ -95,4 +96,4 @@ def _collect(opened: list[_Open], rows: Rows) -> None:
     for each in opened:
         part = rows[: border(rows, each.end_ns)] if rows.size else rows
         if part.size:
-            each.parts.append(part)
+            each.spool.write(part)

@@ -2,22 +2,20 @@
 
 import multiprocessing
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from asmm_daemon.backtest.core_engine import run_core
 from asmm_daemon.backtest.days import Day, days
 from asmm_daemon.backtest.fast.sweep import run_sweep
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup
+from asmm_daemon.backtest.spool import mapped
 from asmm_daemon.backtest.timeline import timeline
-from asmm_daemon.events import ROW, Rows
+from asmm_daemon.events import Rows
 from asmm_daemon.tape.columns import Source, TapeInfo
 
 EngineName = Literal["fast", "core"]
@@ -34,10 +32,16 @@ class Span:
 
 def run_day(setups: Sequence[Setup], day: Day, *, engine: EngineName = "fast") -> list[Result]:
     """Strategies over one day, the fast engine in one pass; each needs a policy of its own."""
-    tape = timeline(day.rows)
+    return _run_rows(setups, day.info, day.rows, day.begin_ns, engine)
+
+
+def _run_rows(
+    setups: Sequence[Setup], info: TapeInfo, rows: Rows, begin_ns: int, engine: EngineName
+) -> list[Result]:
+    tape = timeline(rows)
     if engine == "fast":
-        return run_sweep(setups, day.info, tape, begin_ns=day.begin_ns)
-    return [run_core(setup, day.info, tape, begin_ns=day.begin_ns) for setup in setups]
+        return run_sweep(setups, info, tape, begin_ns=begin_ns)
+    return [run_core(setup, info, tape, begin_ns=begin_ns) for setup in setups]
 
 
 def run(
@@ -81,15 +85,13 @@ def run(
 def _in_parallel(
     setups: Mapping[str, Setup], daily: Iterator[Day], engine: EngineName, jobs: int
 ) -> Iterator[tuple[str, int, Result]]:
-    """Results as they come; each day lies in a file that processes read, each for its part of the set-ups."""
+    """Results as they come; the processes map a day's file, each for its part of the set-ups."""
     context = multiprocessing.get_context("spawn")
     parts = [part for n in range(jobs) if (part := tuple(setups)[n::jobs])]
     waiting: dict[Future[list[Result]], tuple[tuple[str, ...], int]] = {}
     left: dict[int, int] = {}
-    with (
-        tempfile.TemporaryDirectory(prefix="asmm-backtest-") as folder,
-        ProcessPoolExecutor(jobs, mp_context=context) as pool,
-    ):
+    kept: dict[int, Day] = {}
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
 
         def harvest(most: int) -> Iterator[tuple[str, int, Result]]:
             while len(waiting) > most:
@@ -97,34 +99,25 @@ def _in_parallel(
                     part, number = waiting.pop(future)
                     left[number] -= 1
                     if not left[number]:
-                        _file(folder, number).unlink()
+                        del kept[number]
                     for name, result in zip(part, future.result(), strict=True):
                         yield name, number, result
 
         for number, day in enumerate(daily):
-            path = _file(folder, number)
-            day.rows.tofile(path)
+            kept[number] = day
             left[number] = len(parts)
             for part in parts:
                 chosen = [setups[name] for name in part]
-                waiting[pool.submit(_job, chosen, path, day.info, day.begin_ns, engine)] = part, number
+                job = pool.submit(_job, chosen, day.spool.path, day.info, day.begin_ns, engine)
+                waiting[job] = part, number
             yield from harvest(jobs * len(parts))
         yield from harvest(0)
-
-
-def _file(folder: str, number: int) -> Path:
-    return Path(folder) / f"day{number}.rows"
 
 
 def _job(
     setups: Sequence[Setup], path: Path, info: TapeInfo, begin_ns: int, engine: EngineName
 ) -> list[Result]:
-    return run_day(setups, Day(info, _read(path), begin_ns), engine=engine)
-
-
-def _read(path: Path) -> Rows:
-    """As ROW has them, aligned: for `np.load`'s packed ones every kernel would be compiled once more."""
-    return np.fromfile(path, ROW)
+    return _run_rows(setups, info, mapped(path), begin_ns, engine)
 
 
 def processors() -> int:

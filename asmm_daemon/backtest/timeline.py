@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from asmm_daemon.backtest.spool import let_go
 from asmm_daemon.core.book import int64
 from asmm_daemon.core.market import MarketState, on_rows
 from asmm_daemon.core.params import Params
@@ -19,6 +20,8 @@ from asmm_daemon.kernels import kernel
 
 NEVER = int64(2**62)
 """A time that does not come."""
+_BLOCK = 262_144
+"""Rows that are indexed before those of a mapped file are let go."""
 
 
 class Timeline(NamedTuple):
@@ -32,26 +35,33 @@ class Timeline(NamedTuple):
 
 @kernel
 def _fill(
-    rows: Rows, ends: NDArray[np.int64], venue_ns: NDArray[np.int64], local_ns: NDArray[np.int64]
+    rows: Rows, first: int, ends: NDArray[np.int64], times: NDArray[np.int64], so_far: NDArray[np.int64]
 ) -> None:
-    at = 0
-    venue = local = np.int64(0)
+    # `so_far`: messages and latest times of the rows before `first`
+    at, venue, local = so_far[0], so_far[1], so_far[2]
     for i in range(rows.size):
         venue = max(venue, min(rows[i].exch_ns, rows[i].local_ns))
         if rows[i].last:
             local = max(local, rows[i].local_ns)
-            ends[at] = i + 1
-            venue_ns[at] = venue
-            local_ns[at] = local
+            ends[at] = first + i + 1
+            times[0, at] = venue
+            times[1, at] = local
             at += 1
+    so_far[0], so_far[1], so_far[2] = at, venue, local
 
 
 def timeline(rows: Rows) -> Timeline:
     """Indexes the whole messages of `rows`; rows after the last one are left out."""
-    count = int(np.count_nonzero(rows["last"]))
-    ends, venue_ns, local_ns = (np.empty(count, np.int64) for _ in range(3))
-    _fill(rows, ends, venue_ns, local_ns)
-    return Timeline(rows, ends, venue_ns, local_ns)
+    blocks = [(first, rows[first : first + _BLOCK]) for first in range(0, rows.size, _BLOCK)]
+    count = 0
+    for first, block in blocks:
+        count += int(np.count_nonzero(block["last"]))
+        let_go(rows, first)
+    ends, times, so_far = np.empty(count, np.int64), np.empty((2, count), np.int64), np.zeros(3, np.int64)
+    for first, block in blocks:
+        _fill(block, first, ends, times, so_far)
+        let_go(rows, first)
+    return Timeline(rows, ends, times[0], times[1])
 
 
 def first_message(tape: Timeline, begin_ns: int) -> int:

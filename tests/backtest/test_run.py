@@ -1,10 +1,8 @@
 """Days and strategies in processes: the same results for any number of them."""
 
-import numba
 import numpy as np
 
-from asmm_daemon.backtest.run import Span, _read, run
-from asmm_daemon.events import ROW
+from asmm_daemon.backtest.run import Span, run
 from asmm_daemon.exchange.feeds.synthetic import SyntheticSource
 from tests.backtest.markets import START_NS, S, setup
 
@@ -22,16 +20,6 @@ def assert_equal(records, others):
     """Equal to the bit in every field; the padding between fields holds nothing."""
     for name in records.dtype.names:
         assert records[name].tobytes() == others[name].tobytes(), name
-
-
-def test_rows_from_a_file_are_those_that_kernels_are_compiled_for(tmp_path):
-    """The same type to the compiler, or each process would compile the engine anew; and the same rows."""
-    rows = np.zeros(6, ROW)
-    rows["price"] = range(6)
-    rows.tofile(tmp_path / "day")
-    read = _read(tmp_path / "day")
-    assert numba.typeof(read) == numba.typeof(rows)
-    assert_equal(rows, read)
 
 
 def test_the_number_of_processes_changes_nothing():

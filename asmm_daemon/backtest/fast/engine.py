@@ -11,6 +11,7 @@ from asmm_daemon.backtest.fast.scout import Scout
 from asmm_daemon.backtest.fast.trail import Trail
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup
+from asmm_daemon.backtest.spool import let_go
 from asmm_daemon.backtest.timeline import Timeline
 from asmm_daemon.core.params import to_record
 from asmm_daemon.core.quoter import choose
@@ -128,6 +129,7 @@ def run_together(
     for trail in scout.stretches(end_ns):
         for course in courses:
             course.go_on(trail)
+        let_go(tape.rows, int(trail.head[0]["venue_row"]))
     return [course.result(info, tape) for course in courses]
 
 
