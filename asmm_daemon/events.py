@@ -30,12 +30,16 @@ MARK = 6
 """`price` is the mark price in ticks."""
 
 ROW = np.dtype(
-    {
-        "names": ["exch_ns", "local_ns", "kind", "side", "price", "qty", "id", "last"],
-        "formats": [np.int64, np.int64, np.uint8, np.int8, np.int64, np.int64, np.int64, np.bool_],
-        "offsets": [0, 8, 40, 41, 16, 24, 32, 42],  # the small ones share eight bytes
-        "itemsize": 48,
-    },
+    [
+        ("exch_ns", np.int64),
+        ("local_ns", np.int64),
+        ("kind", np.uint8),
+        ("side", np.int8),
+        ("price", np.int64),
+        ("qty", np.int64),
+        ("id", np.int64),
+        ("last", np.bool_),
+    ],
     align=True,
 )
 Rows = NDArray[Any]

@@ -54,7 +54,7 @@ def test_kernels_take_mapped_rows_for_any_others(spool):
 
 
 def test_rows_that_are_let_go_take_no_memory_and_come_back(spool):
-    """Nineteen megabytes are read, given back, and are the same when read again."""
+    """Megabytes are read, given back, and are the same when read again."""
     rows = spool.rows()
     total = rows["price"].sum()
     before = mapped_mb()
