@@ -1,15 +1,17 @@
 """A recording made ready to learn from: training and validation on one tape, never beyond its end."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asmm_daemon.backtest.fast.engine import run_fast
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup
 from asmm_daemon.backtest.timeline import Timeline, timeline
 from asmm_daemon.core.features import FEATURE_NAMES
-from asmm_daemon.core.params import to_record
+from asmm_daemon.core.params import QuoteParams, to_record
 from asmm_daemon.core.policy import FixedPolicy
 from asmm_daemon.errors import TapeError
 from asmm_daemon.events import Rows
@@ -44,9 +46,7 @@ class Goal:
 class Lessons:
     """One market's tape with its checkpoints, cut into training and validation.
 
-    `reward_unit` is order size × the median 1/κ of the training stretch, in quote currency: what a fill
-    at the usual distance earns. A constant, since a divisor that moves with the half-spread would let a
-    wide γ shrink its losses.
+    `reward_unit` is that of the training stretch.
     """
 
     setup: Setup
@@ -96,13 +96,19 @@ def prepare(setup: Setup, info: TapeInfo, rows: Rows, train: Span, validation: S
     seen = run_fast(
         replace(setup, spec=plain), info, tape, begin_ns=train.start_ns, end_ns=train.end_ns
     ).steps
-    known = np.isfinite(seen["half_spread"]) & (seen["kappa"] > 0) & (seen["mid"] > 0)
-    if not known.any():
-        raise TapeError("the training stretch has not one quote: is it too short, or the order too small?")
-    quote = setup.spec.quote
-    size = (
-        quote.order_size / float(np.median(seen["mid"][known])) if quote.size_in_quote else quote.order_size
-    )
-    unit = size * float(np.median(1.0 / seen["kappa"][known]))
+    unit = reward_unit(setup.spec.quote, seen)
     checkpoints = build([rows], params, EVERY_S, width=WIDTH)
     return Lessons(setup, info, tape, checkpoints, train, validation, unit)
+
+
+def reward_unit(quote: QuoteParams, steps: NDArray[Any]) -> float:
+    """Order size × the median 1/κ, in quote currency: what a fill at the usual distance earns.
+
+    A constant, since a divisor that moves with the half-spread would let a wide γ shrink its losses.
+    `steps` are those of a result, or of several joined. Raises TapeError when none of them quoted.
+    """
+    quoted = steps[np.isfinite(steps["half_spread"]) & (steps["kappa"] > 0) & (steps["mid"] > 0)]
+    if not quoted.size:
+        raise TapeError("the training stretch has not one quote: is it too short, or the order too small?")
+    size = quote.order_size / float(np.median(quoted["mid"])) if quote.size_in_quote else quote.order_size
+    return size * float(np.median(1.0 / quoted["kappa"]))
