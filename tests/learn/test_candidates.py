@@ -58,7 +58,7 @@ def test_there_are_112_names():
 
 
 def test_a_made_up_market_fills_every_column(found):
-    """Finite, distinct, both directions, every 5 s but for what is left out and counted: the first minutes."""
+    """Finite, distinct, both directions, every 5 s but for what is counted: the first minutes."""
     assert_whole(found)
     assert 0.2 < found.up.mean() < 0.8
     assert set(np.unique(found.start_ns % (5 * S))) == {0}
