@@ -41,8 +41,9 @@ def test_fees_are_bps_and_may_be_rebates():
 def test_moments_are_utc():
     """A date alone is its midnight."""
     assert strategies.moment("--from", "2026-01-06") == 1_767_657_600 * 10**9
-    with pytest.raises(ConfigError, match="--from noon"):
-        strategies.moment("--from", "noon")
+    for wrong in ("noon", "0001-01-01", "9999-01-01"):
+        with pytest.raises(ConfigError, match=f"--from {wrong}"):
+            strategies.moment("--from", wrong)
 
 
 def test_an_unknown_strategy_is_named(settings):
