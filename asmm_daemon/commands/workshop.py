@@ -178,10 +178,7 @@ def changed(given: Sequence[str]) -> dict[str, Any]:
         if name not in known:
             raise ConfigError(f"--hyper {item}: no {name!r}; there are {', '.join(known)}")
         values[name] = _value(text)
-    try:
-        replace(Hyper(), **values)
-    except TypeError as error:
-        raise ConfigError(f"--hyper: {error}") from None
+    replace(Hyper(), **values)
     return values
 
 
