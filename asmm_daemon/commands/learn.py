@@ -133,7 +133,7 @@ def train(
     data: DataOption,
     out: Annotated[
         Path,
-        typer.Option("--out", metavar="FOLDER", help="Checkpoint, curves, model files."),
+        typer.Option("--out", metavar="FOLDER", file_okay=False, help="Checkpoint, curves, model files."),
     ],
     path: ConfigOption = DEFAULT_PATH,
     overrides: SetOption = None,
@@ -226,7 +226,7 @@ def evaluate(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="FOLDER", help="Keeps the trainings here, to go on with."
+            "--out", metavar="FOLDER", file_okay=False, help="Keeps the trainings here, to go on with."
         ),
     ] = None,
     as_json: JsonOption = False,

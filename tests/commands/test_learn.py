@@ -97,6 +97,8 @@ def test_agents_are_judged_beside_the_baselines():
     [
         (["train", *MARKET, "--out", "x", "--validate", "2h"], "--validate 2h"),
         (["train", *MARKET, "--out", "x", "--validate", "10m", "--hyper", "magic=1"], "no 'magic'"),
+        (["train", *MARKET, "--out", "x", "--validate", "10m", "--hyper", "batch=many"], "batch is 'many'"),
+        (["train", *MARKET, "--out", "/dev/null/x", "--validate", "10m", "--steps", "64"], "/dev/null/x"),
         (["evaluate", *MARKET, "--agents", "bot"], "--agents bot"),
         (["evaluate", *MARKET, "--memory", "30s"], "--memory 30s"),
         (["train", *MARKET, "--out", "x", "--validate", "10m", "--gammas", "0.1,x"], "--gammas 0.1,x"),
