@@ -81,6 +81,14 @@ def test_bad_input_is_one_clear_message(arguments, said):
     assert said in str(outcome.exception)
 
 
+@pytest.mark.parametrize("option", [("--hours", "inf"), ("--hours", "nan"), ("--seed", str(2**32))])
+def test_a_number_out_of_range_is_a_usage_error(option):
+    """Infinite hours, or a seed that no generator takes."""
+    outcome = runner.invoke(app, ["backtest", "--data", "synthetic", *option])
+    assert outcome.exit_code == 2
+    assert option[0] in outcome.output
+
+
 def test_a_backtest_prints_its_figures_as_json():
     """One JSON object with the strategies by name."""
     arguments = ["backtest", "--data", "synthetic", "--hours", "0.2", "--fees", "0", "--json", "--jobs", "1"]
