@@ -46,6 +46,15 @@ def test_moments_are_utc():
             strategies.moment("--from", wrong)
 
 
+def test_durations_have_a_unit_and_an_end():
+    """Seconds where none is named; more than a year is a slip of the keyboard."""
+    assert strategies.seconds("--train", "18h") == 64_800.0
+    assert strategies.seconds("--train", "90") == 90.0
+    for wrong in ("soon", "-1s", "367d", "9" * 400):
+        with pytest.raises(ConfigError, match=f"--train {wrong}"):
+            strategies.seconds("--train", wrong)
+
+
 def test_an_unknown_strategy_is_named(settings):
     """With what there is."""
     info, _ = synthetic(0.1)
