@@ -94,8 +94,11 @@ def folds(
 ) -> Iterator[Fold]:
     """Consecutive folds, each moved on by its test stretch; a purged gap stands between the stretches.
 
-    Raises ConfigError when not even one fits.
+    Raises ConfigError when a stretch has no length, or not even one fold fits.
     """
+    for name, value in (("train", train_s), ("validate", validation_s), ("test", test_s)):
+        if value <= 0.0:
+            raise ConfigError(f"--{name} {value:g}s: more than 0 s")
     train, validation, test, purge = (round(s * NS_PER_S) for s in (train_s, validation_s, test_s, purge_s))
     at, count = start_ns, 0
     while at + train + validation + test + 2 * purge <= end_ns:

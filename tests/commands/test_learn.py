@@ -104,6 +104,7 @@ def test_agents_are_judged_beside_the_baselines():
         (["train", *MARKET, "--out", "x", "--validate", "10m", "--gammas", "0.1,x"], "--gammas 0.1,x"),
         (["train", *MARKET, "--out", "x", "--validate", "10m", "--skews", "0,9"], "allows -2 to 2"),
         (["evaluate", *MARKET, "--agents", "none"], "hold no fold"),
+        (["evaluate", *MARKET, "--agents", "none", "--test", "0s"], "--test 0s: more than 0 s"),
     ],
 )
 def test_bad_input_is_one_clear_message(arguments, said):
