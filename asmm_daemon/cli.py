@@ -11,6 +11,7 @@ from asmm_daemon import __version__, config, log
 from asmm_daemon.commands.backtest import backtest
 from asmm_daemon.commands.convert import convert
 from asmm_daemon.commands.learn import evaluate, train, tune
+from asmm_daemon.commands.options import ConfigOption, SetOption
 from asmm_daemon.commands.select_features import select_features
 from asmm_daemon.errors import AsmmError, ConfigError
 
@@ -21,11 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Makes markets on Binance and Bybit with Avellaneda-Stoikov quotes.",
 )
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Overrides one setting; may be repeated."),
-]
 
 
 def main() -> None:

@@ -26,10 +26,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def utc_ns(text: str) -> int:
-    """Nanoseconds since 1970 of an ISO 8601 moment, UTC unless it says otherwise. Raises ValueError."""
+    """Nanoseconds since 1970 of an ISO 8601 moment, UTC unless it says otherwise.
+
+    Raises ValueError, also for one that 64 bits of nanoseconds cannot name: before 1970 or after 2262.
+    """
     moment = datetime.fromisoformat(text)
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return (aware - _EPOCH) // timedelta(microseconds=1) * 1_000
+    since_ns = (aware - _EPOCH) // timedelta(microseconds=1) * 1_000
+    if not 0 <= since_ns < 2**63:
+        raise ValueError(f"{text}: not between 1970 and 2262")
+    return since_ns
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from asmm_daemon.core.params import QuoteParams
 from asmm_daemon.learn.curves import Progress
 from asmm_daemon.learn.export import About
 from asmm_daemon.learn.hyper import Hyper
+from asmm_daemon.learn.lessons import reward_unit
 from asmm_daemon.learn.model_file import load_policy
 from asmm_daemon.learn.pool_env import PoolEnv
 from asmm_daemon.learn.regimes import (
@@ -179,11 +180,10 @@ def tuned(markets: Sequence[RegimeTape], trials: int) -> tuple[Setup, list[Setup
 
 
 def reward_of(markets: Sequence[RegimeTape]) -> Reward:
-    """ΔPnL, in units of order size × median 1/κ."""
+    """ΔPnL in the unit of all training seeds together."""
     setup = regime_setup(markets[0].info)
-    kappa = np.concatenate([run(setup, market).steps["kappa"] for market in markets])
-    unit = setup.spec.quote.order_size * float(np.median(1.0 / kappa[kappa > 0.0]))
-    return Reward(unit, "penalised")
+    steps = np.concatenate([run(setup, market).steps for market in markets])
+    return Reward(reward_unit(setup.spec.quote, steps), "penalised")
 
 
 def trained(markets: Sequence[RegimeTape], hyper: Hyper, folder: Path) -> Setup:

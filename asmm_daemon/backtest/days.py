@@ -53,14 +53,15 @@ def days(
     lead_ns = round(lead_s * NS_PER_S)
     book = new_book()
     opened: list[_Open] = []
-    begin_ns = start_ns
+    begin_ns: int | None = None
     found = False
     for tape in source:
         rows = tape.rows if end_ns is None else tape.rows[: border(tape.rows, end_ns)]
         if not rows.size:
             break
         if begin_ns is None:
-            begin_ns = int(rows["local_ns"][0])
+            first_ns = int(rows["local_ns"][0])
+            begin_ns = first_ns if start_ns is None else max(start_ns, first_ns // DAY_NS * DAY_NS)
         at = 0
         while rows["local_ns"][-1] >= begin_ns - lead_ns and (end_ns is None or begin_ns < end_ns):
             cut = border(rows, begin_ns - lead_ns)

@@ -21,6 +21,7 @@ from asmm_daemon.commands.options import (
     ToOption,
     progress_bar,
 )
+from asmm_daemon.config import DEFAULT_PATH
 
 
 def backtest(
@@ -33,7 +34,7 @@ def backtest(
             "linear_constant_spread, or a model NAME.json; may be repeated.",
         ),
     ] = None,
-    path: ConfigOption = Path("config.toml"),
+    path: ConfigOption = DEFAULT_PATH,
     overrides: SetOption = None,
     symbol: SymbolOption = None,
     start: FromOption = None,

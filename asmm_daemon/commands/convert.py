@@ -25,7 +25,8 @@ def convert(
         typer.Argument(metavar="SRC...", help="Recordings, or folders of one market's recordings."),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="TAPE", help="The tape to write (Parquet).")
+        Path,
+        typer.Option("--output", "-o", metavar="TAPE", dir_okay=False, help="The tape to write (Parquet)."),
     ],
     symbol: Annotated[str | None, typer.Option(help="Which market, where there are several.")] = None,
     spot: Annotated[

@@ -21,6 +21,7 @@ from asmm_daemon.commands.options import (
     ToOption,
     progress_bar,
 )
+from asmm_daemon.config import DEFAULT_PATH
 
 BudgetOption = Annotated[
     int, typer.Option("--budget", min=1, help="Passes over the training stretch, tuning and per agent.")
@@ -60,7 +61,7 @@ def _duration(name: str, default: str, text: str) -> Any:
 
 def tune(
     data: DataOption,
-    path: ConfigOption = Path("config.toml"),
+    path: ConfigOption = DEFAULT_PATH,
     overrides: SetOption = None,
     symbol: SymbolOption = None,
     start: FromOption = None,
@@ -130,8 +131,11 @@ def tune(
 
 def train(
     data: DataOption,
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Checkpoint, curves, model files.")],
-    path: ConfigOption = Path("config.toml"),
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="FOLDER", file_okay=False, help="Checkpoint, curves, model files."),
+    ],
+    path: ConfigOption = DEFAULT_PATH,
     overrides: SetOption = None,
     symbol: SymbolOption = None,
     start: FromOption = None,
@@ -194,7 +198,7 @@ def _worth(value: float, score: str) -> str:
 
 def evaluate(
     data: DataOption,
-    path: ConfigOption = Path("config.toml"),
+    path: ConfigOption = DEFAULT_PATH,
     overrides: SetOption = None,
     symbol: SymbolOption = None,
     start: FromOption = None,
@@ -220,7 +224,10 @@ def evaluate(
     skews: SkewsOption = None,
     hyper: HyperOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FOLDER", help="Keeps the trainings here, to go on with.")
+        Path | None,
+        typer.Option(
+            "--out", metavar="FOLDER", file_okay=False, help="Keeps the trainings here, to go on with."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -33,8 +33,10 @@ FeesOption = Annotated[
         "--fees", metavar="MAKER[,TAKER]", help="bps, negative for a rebate; the venue's standard by default."
     ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of whatever is random.")]
-HoursOption = Annotated[float, typer.Option("--hours", min=0.01, help="Length of a synthetic market.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Of whatever is random.")]
+HoursOption = Annotated[
+    float, typer.Option("--hours", min=0.01, max=8784, help="Length of a synthetic market.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="The figures as JSON on standard output.")]
 JobsOption = Annotated[
     int | None, typer.Option("--jobs", min=1, help="Processes; as many as there are processors by default.")

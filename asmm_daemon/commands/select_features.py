@@ -20,11 +20,12 @@ from asmm_daemon.commands.options import (
     ToOption,
     progress_bar,
 )
+from asmm_daemon.config import DEFAULT_PATH
 
 
 def select_features(
     data: DataOption,
-    path: ConfigOption = Path("config.toml"),
+    path: ConfigOption = DEFAULT_PATH,
     overrides: SetOption = None,
     symbol: SymbolOption = None,
     start: FromOption = None,

@@ -24,6 +24,7 @@ MODELS = {model.name.lower(): model for model in Model}
 ALIASES = {"as": "avellaneda_stoikov", "constant": "constant_spread", "linear": "linear_constant_spread"}
 SYNTHETIC_START_NS = 1_767_657_600 * NS_PER_S
 """2026-01-06 00:00 UTC: where a made-up recording begins."""
+LONGEST_S = 366 * 86_400.0
 _CANNOT_AMEND = ("binance",)
 _BPS = Decimal("0.0001")
 
@@ -52,11 +53,14 @@ def moment(name: str, text: str | None) -> int | None:
 
 
 def seconds(name: str, text: str) -> float:
-    """Seconds of a duration such as 90s, 30m or 1h; 0 is one too. Raises ConfigError."""
+    """Seconds of a duration such as 90s, 30m or 1h; 0 is one too. Raises ConfigError, also beyond a year."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip())
     if match is None:
         raise ConfigError(f"{name} {text}: write a duration such as 90s, 30m or 1h")
-    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}[match[2]]
+    value = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}[match[2]]
+    if value > LONGEST_S:
+        raise ConfigError(f"{name} {text}: longer than a year")
+    return value
 
 
 def latency(text: str) -> Latency:

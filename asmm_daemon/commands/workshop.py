@@ -1,5 +1,6 @@
 """What tuning, training and evaluation share: one recording in memory, one set-up, the stretches of it."""
 
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,10 +22,12 @@ from asmm_daemon.commands.outcome import Outcome
 from asmm_daemon.errors import ConfigError
 from asmm_daemon.learn.evaluation import Agent, Plan, evaluate, folds
 from asmm_daemon.learn.hyper import Hyper
-from asmm_daemon.learn.lessons import Goal, Span, prepare
+from asmm_daemon.learn.lessons import Goal, Span, checkpoints_of, prepare
 from asmm_daemon.learn.tape_env import Grid, RewardKind
 from asmm_daemon.learn.tuning import Judge, Score, in_turn
-from asmm_daemon.tape.columns import Tape, concat
+from asmm_daemon.tape.checkpoints import Checkpoints
+from asmm_daemon.tape.columns import Source, Tape, concat
+from asmm_daemon.tape.loaders import own
 from asmm_daemon.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -37,13 +40,17 @@ LEAD_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """One recording and the strategy that is worked on; `begin_ns` to `end_ns` is the stretch asked for."""
+    """One recording and the strategy that is worked on; `begin_ns` to `end_ns` is the stretch asked for.
+
+    `tape_file` is the recording where that is one tape of ours: checkpoints are kept beside it.
+    """
 
     tape: Tape
     timeline: Timeline
     setup: Setup
     begin_ns: int
     end_ns: int
+    tape_file: Path | None
 
     @property
     def words(self) -> str:
@@ -55,6 +62,13 @@ class Shop:
         """A strategy over the whole stretch."""
         result = run_fast(setup, self.tape.info, self.timeline, begin_ns=self.begin_ns, end_ns=self.end_ns)
         return [result]
+
+    def checkpoints(self) -> Checkpoints:
+        """Where episodes may start; says so where those beside the tape could not be used or kept."""
+        found = checkpoints_of(self.setup, self.tape.rows, self.tape_file)
+        if found.note:
+            print(f"asmm: {found.note}", file=sys.stderr)
+        return found
 
 
 def open_workshop(
@@ -84,7 +98,13 @@ def open_workshop(
     tape = concat([Tape(source.info, each) for each in rows])
     first = parts[0].begin_ns
     last = int(tape.rows["local_ns"][-1])
-    return Shop(tape, timeline(tape.rows), next(iter(made.values())), first, last)
+    setup = next(iter(made.values()))
+    return Shop(tape, timeline(tape.rows), setup, first, last, _tape_file(source))
+
+
+def _tape_file(source: Source) -> Path | None:
+    files = source.files
+    return files[0] if len(files) == 1 and own.READER.knows(files[0]) else None
 
 
 @contextmanager
@@ -158,10 +178,7 @@ def changed(given: Sequence[str]) -> dict[str, Any]:
         if name not in known:
             raise ConfigError(f"--hyper {item}: no {name!r}; there are {', '.join(known)}")
         values[name] = _value(text)
-    try:
-        replace(Hyper(), **values)
-    except TypeError as error:
-        raise ConfigError(f"--hyper: {error}") from None
+    replace(Hyper(), **values)
     return values
 
 
@@ -187,7 +204,8 @@ def train_here(
     """One training; its folder holds checkpoint, curves and model files."""
     from asmm_daemon.learn.on_tape import train_on_tape
 
-    lessons = prepare(shop.setup, shop.tape.info, shop.tape.rows, span.train, span.validation)
+    info, checkpoints = shop.tape.info, shop.checkpoints()
+    lessons = prepare(shop.setup, info, shop.timeline, checkpoints, span.train, span.validation)
     lessons = replace(lessons, gammas=grid.gammas, skews=grid.skews)
     seen = {"file": shop.tape.info.symbol, "sha256": "", **_moments(span.train)}
     return train_on_tape(lessons, goal, hyper, out, data=(seen,), progress=progress, resume=resume)
@@ -236,6 +254,13 @@ def evaluate_here(
     )
     with tempfile.TemporaryDirectory(prefix="asmm-evaluate-") as scratch:
         found = evaluate(
-            shop.setup, shop.tape.info, shop.tape.rows, rounds, plan, out or Path(scratch), progress=progress
+            shop.setup,
+            shop.tape.info,
+            shop.timeline,
+            shop.checkpoints(),
+            rounds,
+            plan,
+            out or Path(scratch),
+            progress=progress,
         )
     return Outcome.of(found)

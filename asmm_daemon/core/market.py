@@ -249,11 +249,3 @@ def set_own(state: MarketState, params: Params, side: int, price: int, qty: int)
         m.own_side[at], m.own_price[at] = m.own_side[last], m.own_price[last]
         m.own_qty[at] = m.own_qty[last]
     _refresh(state, params)
-
-
-@flat_kernel
-def clear_own(state: MarketState, params: Params) -> None:
-    """Says that nothing of ours rests."""
-    m = state.market[0]
-    m.owns = 0
-    _refresh(state, params)

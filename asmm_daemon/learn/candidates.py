@@ -96,8 +96,6 @@ SAMPLE = np.dtype(
     ],
     align=True,
 )
-MEMORY_S = 60.0 * (_MINUTES + 1)
-"""How far back the slowest candidate looks: six closed minutes and the one now running."""
 _BID, _ASK, _BID_QTY, _ASK_QTY, _SPREAD, _IMBALANCE, _MICRO = (
     FEATURE_NAMES.index(name)
     for name in ("best_bid", "best_ask", "bid_volume", "ask_volume", "spread_bps", "imbalance", "microprice")

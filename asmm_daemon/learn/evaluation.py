@@ -14,15 +14,16 @@ from typing import Any, Literal
 
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup
+from asmm_daemon.backtest.timeline import Timeline
 from asmm_daemon.core.params import Model
 from asmm_daemon.core.policy import FixedPolicy, Policy
 from asmm_daemon.errors import ConfigError
-from asmm_daemon.events import Rows
 from asmm_daemon.learn.hyper import GUIDE_LAYERS, Hyper
 from asmm_daemon.learn.lessons import Goal, Lessons, Span, prepare
 from asmm_daemon.learn.model_file import load_policy
 from asmm_daemon.learn.tape_env import Grid
 from asmm_daemon.learn.tuning import FLOOR, Tuned, in_turn, tune, with_parameters
+from asmm_daemon.tape.checkpoints import Checkpoints
 from asmm_daemon.tape.columns import TapeInfo
 from asmm_daemon.units import NS_PER_S
 
@@ -93,8 +94,11 @@ def folds(
 ) -> Iterator[Fold]:
     """Consecutive folds, each moved on by its test stretch; a purged gap stands between the stretches.
 
-    Raises ConfigError when not even one fits.
+    Raises ConfigError when a stretch has no length, or not even one fold fits.
     """
+    for name, value in (("train", train_s), ("validate", validation_s), ("test", test_s)):
+        if value <= 0.0:
+            raise ConfigError(f"--{name} {value:g}s: more than 0 s")
     train, validation, test, purge = (round(s * NS_PER_S) for s in (train_s, validation_s, test_s, purge_s))
     at, count = start_ns, 0
     while at + train + validation + test + 2 * purge <= end_ns:
@@ -128,7 +132,8 @@ def _fixed(setup: Setup) -> Policy:
 def evaluate(
     setup: Setup,
     info: TapeInfo,
-    rows: Rows,
+    tape: Timeline,
+    checkpoints: Checkpoints,
     rounds: Sequence[Fold],
     plan: Plan,
     folder: Path,
@@ -143,8 +148,8 @@ def evaluate(
     found = Evaluation()
     as_setup = replace(setup, spec=replace(setup.spec, policy=_fixed(setup)))
     for number, fold in enumerate(rounds, 1):
-        told(f"fold {number}: checkpoints")
-        lessons = prepare(as_setup, info, rows, fold.train, fold.validation)
+        told(f"fold {number}: baselines")
+        lessons = prepare(as_setup, info, tape, checkpoints, fold.train, fold.validation)
         for name, baseline in baselines(as_setup).items():
             found.add(name, lessons.backtest(baseline, fold.test))
         told(f"fold {number}: tuning")

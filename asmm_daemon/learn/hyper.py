@@ -8,20 +8,42 @@
 | optimiser | SGD with Nesterov, rate 0.01, momentum 0.5 | Adam, gradients clipped by their norm | needs no scale of the rewards |
 | output | tanh on rewards of any size | linear | tanh cannot express values beyond 1 |
 | inputs | rounded, z-scored once | running mean and scale, clipped, saved with the model | the agent sees what it saw in training |
-| network | 104–104 (`PAPER_LAYERS`) | the guide's 128–256–128 | the guide's default; the paper's is a preset |
+| network | 104–104 | the guide's 128–256–128 | the guide's default |
 | recurrent | LSTM over the same replay of single steps | sequences with the state they began in, warmed up (R2D2) | a state that the present weights would not give misleads |
 | replay | 10,000, batch 500 | 100,000, batch 64 | the guide's; older days stay represented |
 | weights used | the last | their running average as an option, the best by validation | single batches are noise |
 | options | none | dueling, n-step, prioritised replay | each off by default |
 """  # noqa: E501  (a table has long rows)
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from math import isfinite
 from typing import Any, Literal
 
 from asmm_daemon.errors import ConfigError
 
 GUIDE_LAYERS = (128, 256, 128)
-PAPER_LAYERS = (104, 104)
+_POSITIVE = (
+    "steps", "steps_per_update", "n_step", "batch", "learning_rate", "clip_norm",
+    "target_every", "replay", "sequence", "feature_clip", "evaluate_every", "evaluate_steps", "report_every",
+)  # fmt: skip
+_NOT_NEGATIVE = (
+    "seed", "learn_after", "learning_rate_end", "epsilon_steps", "burn_in", "checkpoint_every_s",
+)  # fmt: skip
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_TYPES: dict[type, tuple[str, Callable[[Any], bool]]] = {
+    bool: ("true or false", lambda value: isinstance(value, bool)),
+    int: ("a whole number", _whole),
+    float: ("a number", lambda value: (_whole(value) or isinstance(value, float)) and isfinite(value)),
+    str: ("a word", lambda value: isinstance(value, str)),
+    tuple: ("whole numbers such as [128,64]", lambda v: isinstance(v, tuple) and all(map(_whole, v))),
+}
+"""By the type of a default: what a value of it is called, and whether one is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +112,14 @@ class Hyper:
 
     def __post_init__(self) -> None:
         """Raises ConfigError naming the first value that cannot be."""
-        positive: tuple[str, ...] = (
-            "steps",
-            "n_step",
-            "batch",
-            "target_every",
-            "replay",
-            "sequence",
-            "evaluate_every",
-        )
-        positive += ("evaluate_steps", "report_every", "steps_per_update", "feature_clip", "clip_norm")
-        for name in positive:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            right, fits = _TYPES[type(field.default)]
+            _require(fits(value), field.name, value, right)
+        for name in _POSITIVE:
             _require(getattr(self, name) > 0, name, getattr(self, name), "more than 0")
+        for name in _NOT_NEGATIVE:
+            _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         for name in ("epsilon", "epsilon_end", "priority_power", "importance_power"):
             _require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "within [0, 1]")
         _require(self.kind in ("mlp", "lstm"), "kind", self.kind, "mlp or lstm")
@@ -113,7 +131,6 @@ class Hyper:
             _require(0 < getattr(self, name) <= 1, name, getattr(self, name), "within (0, 1]")
         _require(self.huber >= 5, "huber", self.huber, "5 or more: less cuts off ordinary rewards")
         _require(self.batch <= self.replay, "replay", self.replay, f"at least the batch of {self.batch}")
-        _require(self.burn_in >= 0, "burn_in", self.burn_in, "0 or more")
         _require(self.n_step <= self.sequence, "n_step", self.n_step, f"at most sequence ({self.sequence})")
 
     def as_json(self) -> dict[str, Any]:

@@ -1,25 +1,28 @@
 """A recording made ready to learn from: training and validation on one tape, never beyond its end."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asmm_daemon.backtest.fast.engine import run_fast
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup
-from asmm_daemon.backtest.timeline import Timeline, timeline
+from asmm_daemon.backtest.timeline import Timeline
 from asmm_daemon.core.features import FEATURE_NAMES
-from asmm_daemon.core.params import to_record
+from asmm_daemon.core.params import QuoteParams, to_record
 from asmm_daemon.core.policy import FixedPolicy
 from asmm_daemon.errors import TapeError
 from asmm_daemon.events import Rows
 from asmm_daemon.learn.tape_env import GAMMAS, SKEWS, Reward, RewardKind, TapeEnv
 from asmm_daemon.learn.tuning import Score
-from asmm_daemon.tape.checkpoints import Checkpoints, build
+from asmm_daemon.tape.checkpoints import Checkpoints, build, load_or_build
 from asmm_daemon.tape.columns import TapeInfo
 
 WIDTH = 16384
-EVERY_S = 60.0
+"""Ticks that a book spans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,7 @@ class Goal:
 class Lessons:
     """One market's tape with its checkpoints, cut into training and validation.
 
-    `reward_unit` is order size × the median 1/κ of the training stretch, in quote currency: what a fill
-    at the usual distance earns. A constant, since a divisor that moves with the half-spread would let a
-    wide γ shrink its losses.
+    `reward_unit` is that of the training stretch.
     """
 
     setup: Setup
@@ -85,24 +86,37 @@ class Lessons:
         return FEATURE_NAMES
 
 
-def prepare(setup: Setup, info: TapeInfo, rows: Rows, train: Span, validation: Span) -> Lessons:
-    """Indexes the tape, takes its checkpoints and the reward's unit.
+def checkpoints_of(setup: Setup, rows: Rows, tape_file: Path | None = None) -> Checkpoints:
+    """Where episodes over these rows may start; kept beside the tape where they come from one."""
+    params = to_record(setup.spec.quote, setup.spec.instrument)
+    if tape_file is None:
+        return build([rows], params, width=WIDTH)
+    return load_or_build(tape_file, rows, params, width=WIDTH)
+
+
+def prepare(
+    setup: Setup, info: TapeInfo, tape: Timeline, checkpoints: Checkpoints, train: Span, validation: Span
+) -> Lessons:
+    """Takes the reward's unit. `checkpoints` are `checkpoints_of` the whole tape.
 
     Raises TapeError when the training stretch has no quotes to take the unit from.
     """
-    tape = timeline(rows)
-    params = to_record(setup.spec.quote, setup.spec.instrument)
     plain = replace(setup.spec, policy=FixedPolicy(setup.spec.quote.gamma))
     seen = run_fast(
         replace(setup, spec=plain), info, tape, begin_ns=train.start_ns, end_ns=train.end_ns
     ).steps
-    known = np.isfinite(seen["half_spread"]) & (seen["kappa"] > 0) & (seen["mid"] > 0)
-    if not known.any():
-        raise TapeError("the training stretch has not one quote: is it too short, or the order too small?")
-    quote = setup.spec.quote
-    size = (
-        quote.order_size / float(np.median(seen["mid"][known])) if quote.size_in_quote else quote.order_size
-    )
-    unit = size * float(np.median(1.0 / seen["kappa"][known]))
-    checkpoints = build([rows], params, EVERY_S, width=WIDTH)
+    unit = reward_unit(setup.spec.quote, seen)
     return Lessons(setup, info, tape, checkpoints, train, validation, unit)
+
+
+def reward_unit(quote: QuoteParams, steps: NDArray[Any]) -> float:
+    """Order size × the median 1/κ, in quote currency: what a fill at the usual distance earns.
+
+    A constant, since a divisor that moves with the half-spread would let a wide γ shrink its losses.
+    `steps` are those of a result, or of several joined. Raises TapeError when none of them quoted.
+    """
+    quoted = steps[np.isfinite(steps["half_spread"]) & (steps["kappa"] > 0) & (steps["mid"] > 0)]
+    if not quoted.size:
+        raise TapeError("the training stretch has not one quote: is it too short, or the order too small?")
+    size = quote.order_size / float(np.median(quoted["mid"])) if quote.size_in_quote else quote.order_size
+    return size * float(np.median(1.0 / quoted["kappa"]))

@@ -170,8 +170,11 @@ def save_model(path: Path, spec: ModelSpec, tensors: Tensors) -> ModelSpec:
     raw = asdict(spec) | {"weights_sha256": hashlib.sha256(weights).hexdigest()}
     done = _spec(orjson.dumps(raw), head)
     _check_tensors(done, held, body)
-    write_whole(body, weights)
-    write_whole(head, orjson.dumps(raw, option=orjson.OPT_INDENT_2))
+    try:
+        write_whole(body, weights)
+        write_whole(head, orjson.dumps(raw, option=orjson.OPT_INDENT_2))
+    except OSError as error:
+        raise ModelError(f"{head}: cannot be written ({error.strerror or error})") from None
     return done
 
 

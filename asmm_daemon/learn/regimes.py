@@ -23,9 +23,8 @@ from asmm_daemon.core.params import QuoteParams, to_record
 from asmm_daemon.core.policy import FixedPolicy, Policy
 from asmm_daemon.core.spec import AccountLimits, MarketLimits, MarketSpec
 from asmm_daemon.exchange.feeds.synthetic import PROFILES, Phase, Profile, SyntheticSource
-from asmm_daemon.learn.lessons import EVERY_S, WIDTH
+from asmm_daemon.learn.lessons import WIDTH, checkpoints_of
 from asmm_daemon.learn.tape_env import Reward, TapeEnv
-from asmm_daemon.tape.checkpoints import build
 from asmm_daemon.tape.columns import TapeInfo, concat
 from asmm_daemon.units import NS_PER_S, Product
 
@@ -139,11 +138,10 @@ def regime_env(
 ) -> TapeEnv:
     """Copies of the daemon on a seed's judged stretch."""
     setup = regime_setup(market.info)
-    params = to_record(setup.spec.quote, setup.spec.instrument)
     return TapeEnv(
         setup,
         market.tape,
-        build([market.tape.rows], params, EVERY_S, width=WIDTH),
+        checkpoints_of(setup, market.tape.rows),
         reward,
         n_envs=n_envs,
         episode_s=episode_s,

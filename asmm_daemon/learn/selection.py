@@ -292,6 +292,8 @@ def select(
     """
     if study.folds < 2:
         raise ConfigError(f"folds = {study.folds}: at least 2")
+    if study.folds > y.size:
+        raise TapeError(f"{y.size} samples do not fill {study.folds} folds")
     if not 1 <= top <= len(names):
         raise ConfigError(f"top = {top}: between 1 and the {len(names)} candidates")
     purged = purged_folds(start_ns, end_ns, study.folds, study.embargo_ns)

@@ -77,8 +77,11 @@ def train(
     Raises:
         ModelError: the checkpoint is damaged or of another training, or a file cannot be written.
     """
-    with reproducible():
-        return _Training(env, validation, hyper, folder, resume=resume, about=about).run(progress, stop)
+    try:
+        with reproducible():
+            return _Training(env, validation, hyper, folder, resume=resume, about=about).run(progress, stop)
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be written ({error.strerror or error})") from None
 
 
 class _Training:

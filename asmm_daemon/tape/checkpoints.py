@@ -7,6 +7,7 @@ does not fit. No order of ours rests in a checkpoint.
 """
 
 import hashlib
+import io
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -20,8 +21,9 @@ from asmm_daemon.core.market import MarketState, new_market, on_rows
 from asmm_daemon.core.params import Params
 from asmm_daemon.errors import TapeError
 from asmm_daemon.events import Rows
+from asmm_daemon.files import write_whole
 from asmm_daemon.kernels import source_key
-from asmm_daemon.tape.parquet import read_batches, sha256
+from asmm_daemon.tape.parquet import sha256
 from asmm_daemon.tape.window import border
 from asmm_daemon.units import NS_PER_S
 
@@ -108,21 +110,30 @@ def build(
     return Checkpoints(places[:, 0].copy(), places[:, 1].copy(), offsets, np.array(sizes, np.int64), joined)
 
 
-def load_or_build(path: Path, params: Params) -> Checkpoints:
-    """The checkpoints of a tape file, kept beside it as NAME.checkpoints.npz. Raises TapeError.
+def load_or_build(path: Path, rows: Rows, params: Params, *, width: int = 65536) -> Checkpoints:
+    """The checkpoints of a tape file's rows, kept beside it as NAME.checkpoints.npz.
 
-    A file that is missing, damaged or made for another tape, other kernels or other parameters is
-    made anew; where it cannot be written, the checkpoints live in memory alone.
+    A file that is missing, damaged or made for other rows, kernels or parameters is made anew; where it
+    cannot be written, the checkpoints live in memory alone.
+
+    Args:
+        path: the tape.
+        rows: what was read from it, all or one stretch.
+        params: one PARAMS record.
+        width: ticks that the book spans.
+
+    Raises:
+        TapeError: there are no rows.
     """
     beside = path.with_name(path.name.removesuffix(".parquet") + ".checkpoints.npz")
-    key = _key(path, params)
+    key = _key(path, rows, params, width)
     note = ""
     if beside.exists():
         try:
             return _read(beside, key)
         except _DAMAGED as error:
             note = f"{beside}: made anew ({error})"
-    made = build(read_batches(path), params)
+    made = build([rows], params, width=width)
     try:
         _write(beside, key, made)
     except OSError as error:
@@ -179,8 +190,9 @@ def _unpack(raw: NDArray[np.uint8], into: MarketState) -> None:
         at += 1 + 2 * count
 
 
-def _key(path: Path, params: Params) -> str:
-    digest = hashlib.sha256(f"{FORMAT} {EVERY_S} {source_key()} {sha256(path)}".encode())
+def _key(path: Path, rows: Rows, params: Params, width: int) -> str:
+    stretch = f"{rows.size} {rows[:1].tolist()} {rows[-1:].tolist()}"
+    digest = hashlib.sha256(f"{FORMAT} {EVERY_S} {width} {source_key()} {sha256(path)} {stretch}".encode())
     for name in STATE_PARAMS:
         digest.update(np.ascontiguousarray(params[name]).tobytes())
     return digest.hexdigest()
@@ -190,7 +202,7 @@ def _read(path: Path, key: str) -> Checkpoints:
     """Raises one of _DAMAGED when the file is not whole or not of this key."""
     with np.load(path, allow_pickle=False) as file:
         if str(file["key"]) != key:
-            raise ValueError("it belongs to another tape, other kernels or other parameters")
+            raise ValueError("it belongs to other rows, kernels or parameters")
         found = Checkpoints(*(file[name] for name in ("rows", "t_ns", "offsets", "sizes", "blobs")))
     count = found.rows.size
     if not count or {found.t_ns.size, found.sizes.size, found.offsets.size - 1} != {count}:
@@ -201,13 +213,9 @@ def _read(path: Path, key: str) -> Checkpoints:
 
 
 def _write(path: Path, key: str, made: Checkpoints) -> None:
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("wb") as file:
-            np.savez(
-                file, key=np.array(key), rows=made.rows, t_ns=made.t_ns, offsets=made.offsets,
-                sizes=made.sizes, blobs=made.blobs,
-            )  # fmt: skip
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    packed = io.BytesIO()
+    np.savez(
+        packed, key=np.array(key), rows=made.rows, t_ns=made.t_ns, offsets=made.offsets, sizes=made.sizes,
+        blobs=made.blobs,
+    )  # fmt: skip
+    write_whole(path, packed.getvalue())

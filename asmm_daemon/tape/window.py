@@ -50,7 +50,9 @@ class Window(Reading):
 def border(rows: Rows, local_ns: int) -> int:
     """The first message border at or after a receive time."""
     at = int(np.searchsorted(rows["local_ns"], local_ns))
-    return at if at == 0 else at + int(np.argmax(rows["last"][at - 1 :]))
+    while 0 < at < rows.size and not rows["last"][at - 1]:
+        at += 1
+    return at
 
 
 @kernel

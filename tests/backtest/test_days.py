@@ -62,3 +62,12 @@ def test_an_empty_stretch_is_an_error(source):
     """A time that the recording does not cover is said, not run."""
     with pytest.raises(TapeError, match="no message"):
         list(days(source, start_ns=START_NS + 40 * DAY_NS))
+
+
+def test_a_start_long_before_the_recording_is_the_recordings_own(source):
+    """Days that have no message are passed over, however many they are."""
+    early, plain = (list(days(source, lead_s=600.0, start_ns=start)) for start in (0, None))
+    assert len(early) == len(plain) == 2
+    assert early[0].begin_ns == START_NS
+    for one, other in zip(early, plain, strict=True):
+        assert np.array_equal(told(one)["local_ns"], told(other)["local_ns"])

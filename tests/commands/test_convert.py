@@ -137,6 +137,7 @@ def test_damage_midway_and_bad_targets_leave_nothing_behind(tmp_path):
     assert "line 200003: timestamp is 1" in str(result.exception)
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
     assert "is one of the recordings" in str(run(source, "-o", source).exception)
+    assert run(source, "-o", tmp_path).exit_code == 2
     missing = run(book_csv(tmp_path / "b.csv", 5), "-o", tmp_path / "no" / "t.parquet")
     assert "t.parquet: cannot be written" in str(missing.exception)
 

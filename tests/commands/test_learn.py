@@ -7,7 +7,11 @@ from typer.testing import CliRunner
 
 from asmm_daemon.cli import app
 from asmm_daemon.errors import AsmmError
+from asmm_daemon.exchange.feeds.synthetic import SyntheticSource
 from asmm_daemon.learn.model_file import load_policy
+from asmm_daemon.tape import checkpoints
+from asmm_daemon.tape.parquet import write_source
+from asmm_daemon.units import NS_PER_S
 
 runner = CliRunner()
 MARKET = ["--data", "synthetic:BTCUSDT", "--hours", "1.5", "--fees", "0"]
@@ -37,6 +41,20 @@ def test_a_trained_model_can_be_backtested(tmp_path):
     run("train", *MARKET, *options, "--hyper", "layers=[16,16]")
     told = json.loads(run("backtest", *MARKET, "--strategy", out / "best.json", "--json", "--jobs", 1))
     assert told["strategies"]["best"]["fills"] > 0
+
+
+def test_a_training_on_a_tape_leaves_checkpoints_for_the_next(tmp_path, monkeypatch):
+    """They lie beside the tape, and the second training builds none."""
+    start_ns = 1_767_657_600 * NS_PER_S
+    tape = tmp_path / "day.parquet"
+    write_source(tape, SyntheticSource("BTCUSDT", "binanceusdm", start_ns, 1, start_ns + 4000 * NS_PER_S))
+    options = ["--data", tape, "--fees", "0", "--validate", "15m", "--steps", 64, "--hyper", "layers=[8]"]
+    run("train", *options, "--out", tmp_path / "first")
+    assert (tmp_path / "day.checkpoints.npz").is_file()
+    monkeypatch.setattr(checkpoints, "build", None)
+    run("train", *options, "--out", tmp_path / "second")
+    pair = [(tmp_path / name / "best.safetensors").read_bytes() for name in ("first", "second")]
+    assert pair[0] == pair[1]
 
 
 def test_an_evaluation_judges_on_what_comes_after():
@@ -79,11 +97,14 @@ def test_agents_are_judged_beside_the_baselines():
     [
         (["train", *MARKET, "--out", "x", "--validate", "2h"], "--validate 2h"),
         (["train", *MARKET, "--out", "x", "--validate", "10m", "--hyper", "magic=1"], "no 'magic'"),
+        (["train", *MARKET, "--out", "x", "--validate", "10m", "--hyper", "batch=many"], "batch is 'many'"),
+        (["train", *MARKET, "--out", "/dev/null/x", "--validate", "10m", "--steps", "64"], "/dev/null/x"),
         (["evaluate", *MARKET, "--agents", "bot"], "--agents bot"),
         (["evaluate", *MARKET, "--memory", "30s"], "--memory 30s"),
         (["train", *MARKET, "--out", "x", "--validate", "10m", "--gammas", "0.1,x"], "--gammas 0.1,x"),
         (["train", *MARKET, "--out", "x", "--validate", "10m", "--skews", "0,9"], "allows -2 to 2"),
         (["evaluate", *MARKET, "--agents", "none"], "hold no fold"),
+        (["evaluate", *MARKET, "--agents", "none", "--test", "0s"], "--test 0s: more than 0 s"),
     ],
 )
 def test_bad_input_is_one_clear_message(arguments, said):

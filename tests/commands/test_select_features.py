@@ -59,6 +59,7 @@ def test_json_and_csv_tell_the_same(tmp_path):
         (["--plot", "plot.png"], "ends in .html or .csv"),
         (["--horizon", "soon"], "--horizon soon"),
         (["--horizon", "0s"], "horizon = 0 s"),
+        (["--folds", "100000"], "do not fill 100000 folds"),
         (["--embargo", "2h"], "samples to learn from"),
         (["--plot", "no/such/folder/plot.csv"], "no folder no/such/folder"),
     ],

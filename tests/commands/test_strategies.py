@@ -41,8 +41,18 @@ def test_fees_are_bps_and_may_be_rebates():
 def test_moments_are_utc():
     """A date alone is its midnight."""
     assert strategies.moment("--from", "2026-01-06") == 1_767_657_600 * 10**9
-    with pytest.raises(ConfigError, match="--from noon"):
-        strategies.moment("--from", "noon")
+    for wrong in ("noon", "0001-01-01", "9999-01-01"):
+        with pytest.raises(ConfigError, match=f"--from {wrong}"):
+            strategies.moment("--from", wrong)
+
+
+def test_durations_have_a_unit_and_an_end():
+    """Seconds where none is named; more than a year is a slip of the keyboard."""
+    assert strategies.seconds("--train", "18h") == 64_800.0
+    assert strategies.seconds("--train", "90") == 90.0
+    for wrong in ("soon", "-1s", "367d", "9" * 400):
+        with pytest.raises(ConfigError, match=f"--train {wrong}"):
+            strategies.seconds("--train", wrong)
 
 
 def test_an_unknown_strategy_is_named(settings):
@@ -78,6 +88,14 @@ def test_bad_input_is_one_clear_message(arguments, said):
     assert outcome.exit_code != 0
     assert isinstance(outcome.exception, AsmmError)
     assert said in str(outcome.exception)
+
+
+@pytest.mark.parametrize("option", [("--hours", "inf"), ("--hours", "nan"), ("--seed", str(2**32))])
+def test_a_number_out_of_range_is_a_usage_error(option):
+    """Infinite hours, or a seed that no generator takes."""
+    outcome = runner.invoke(app, ["backtest", "--data", "synthetic", *option])
+    assert outcome.exit_code == 2
+    assert option[0] in outcome.output
 
 
 def test_a_backtest_prints_its_figures_as_json():

@@ -3,7 +3,6 @@ import pytest
 
 from asmm_daemon.core.market import (
     advance,
-    clear_own,
     copy_market,
     new_market,
     on_message,
@@ -58,7 +57,7 @@ def test_own_quantity_is_taken_out(scene) -> None:
     assert (s.m["bid"], s.m["bid_qty"]) == (1000, 100)
     set_own(s.state, s.params, -1, 1010, 60)
     assert s.m["ask_qty"] == 40
-    clear_own(s.state, s.params)
+    set_own(s.state, s.params, -1, 1010, 0)
     assert (s.m["ask_qty"], s.m["owns"]) == (100, 0)
 
 

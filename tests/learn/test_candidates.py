@@ -10,7 +10,7 @@ from asmm_daemon.core.book import new_book
 from asmm_daemon.core.market import new_market, on_rows
 from asmm_daemon.core.params import to_record
 from asmm_daemon.errors import ConfigError, TapeError
-from asmm_daemon.learn.candidates import MEMORY_S, NAMES, TABLE, collect, lagged, private
+from asmm_daemon.learn.candidates import NAMES, TABLE, collect, lagged, private
 from asmm_daemon.tape.columns import gap_row
 from asmm_daemon.tape.load import open_source
 from asmm_daemon.tape.window import first_message, fold
@@ -58,13 +58,13 @@ def test_there_are_112_names():
 
 
 def test_a_made_up_market_fills_every_column(found):
-    """Finite, distinct, both directions, every 5 s but for what is left out and counted."""
+    """Finite, distinct, both directions, every 5 s but for what is counted: the first minutes."""
     assert_whole(found)
     assert 0.2 < found.up.mean() < 0.8
     assert set(np.unique(found.start_ns % (5 * S))) == {0}
     assert (found.end_ns - found.start_ns == 10 * S).all()
     assert abs(found.up.size + found.unready + found.unknown + found.unchanged - 40 * 12) <= 1
-    assert found.unready * 5 <= MEMORY_S + 60
+    assert found.unready * 5 <= 7 * 60 + 60
 
 
 def test_an_hour_of_a_real_market_fills_every_column(shared_data):

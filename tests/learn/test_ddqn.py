@@ -217,6 +217,14 @@ def test_acting_drops_nothing():
         ({"discount": 1.0}, "discount"),
         ({"kind": "gru"}, "kind"),
         ({"layers": ()}, "layers"),
+        ({"layers": (1.5,)}, "layers"),
+        ({"layers": 16}, "layers"),
+        ({"batch": "many"}, "batch"),
+        ({"batch": 1.5}, "batch"),
+        ({"dueling": "maybe"}, "dueling"),
+        ({"learning_rate": -1.0}, "learning_rate"),
+        ({"discount": float("nan")}, "discount"),
+        ({"seed": -1}, "seed"),
     ],
 )
 def test_hyper_parameters_that_cannot_be_are_refused_by_name(changes, named):

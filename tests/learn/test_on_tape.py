@@ -6,7 +6,7 @@ import pytest
 
 from asmm_daemon.backtest.statistics import measure
 from asmm_daemon.learn.hyper import Hyper
-from asmm_daemon.learn.lessons import Goal, Span, prepare
+from asmm_daemon.learn.lessons import Goal, Span, checkpoints_of, prepare
 from asmm_daemon.learn.model_file import load_policy
 from asmm_daemon.learn.on_tape import MARGIN, train_on_tape
 from asmm_daemon.learn.tuning import FLOOR, score_of
@@ -20,7 +20,9 @@ def lessons():
     """Forty minutes to learn from, fifteen to choose on."""
     info, tape = synthetic(60)
     train = Span(START_NS + 300 * S, START_NS + 2400 * S)
-    return prepare(setup(info), info, tape.rows, train, Span(START_NS + 2500 * S, START_NS + 3400 * S))
+    validation = Span(START_NS + 2500 * S, START_NS + 3400 * S)
+    checkpoints = checkpoints_of(setup(info), tape.rows)
+    return prepare(setup(info), info, tape, checkpoints, train, validation)
 
 
 def test_the_best_network_is_the_one_whose_backtest_scores_best(lessons, tmp_path):

@@ -40,10 +40,15 @@ def tape(request, shared_data):
 
 
 @pytest.fixture
-def tape_file(tmp_path, tape):
+def rows(tape):
+    return tape.rows[: int(np.flatnonzero(tape.rows["last"])[20_000]) + 1]
+
+
+@pytest.fixture
+def tape_file(tmp_path, tape, rows):
     path = tmp_path / "day.parquet"
     writer = TapeWriter(path, tape.info)
-    writer.write(tape.rows[: int(np.flatnonzero(tape.rows["last"])[20_000]) + 1])
+    writer.write(rows)
     writer.close({})
     return path
 
@@ -86,9 +91,8 @@ def test_one_a_minute_at_message_borders(tape):
     assert found.find(0) == 0
 
 
-def test_chunks_do_not_matter(tape):
+def test_chunks_do_not_matter(tape, rows):
     """The chunks of a file make the same checkpoints as the tape in memory."""
-    rows = tape.rows[: int(np.flatnonzero(tape.rows["last"])[20_000]) + 1]
     params = params_of(tape.info)
     whole = build([rows], params)
     cuts = [0, *(np.flatnonzero(rows["last"])[::777] + 1).tolist(), rows.size]
@@ -108,9 +112,8 @@ def test_restore_takes_less_than_a_millisecond(tape):
     assert np.median(taken) < 1e-3
 
 
-def test_only_the_named_parameters_shape_a_state(tape):
+def test_only_the_named_parameters_shape_a_state(tape, rows):
     """Every other knob may change without making checkpoints anew."""
-    rows = tape.rows[: int(np.flatnonzero(tape.rows["last"])[20_000]) + 1]
     plain = params_of(tape.info)
     expected = bytes_of(ran(rows, plain))
     for name in PARAMS.names:
@@ -127,14 +130,14 @@ def ran(rows, params):
     return state
 
 
-def test_a_file_beside_the_tape_is_used_again(tape, tape_file, monkeypatch):
+def test_a_file_beside_the_tape_is_used_again(tape, rows, tape_file, monkeypatch):
     """Written once, then read: the second time nothing is built."""
     params = params_of(tape.info)
-    made = load_or_build(tape_file, params)
+    made = load_or_build(tape_file, rows, params)
     assert made.note == ""
     assert sorted(p.name for p in tape_file.parent.iterdir()) == ["day.checkpoints.npz", "day.parquet"]
     monkeypatch.setattr(module, "build", None)
-    again = load_or_build(tape_file, params_of(tape.info, gamma=0.9, order_size=3.0))
+    again = load_or_build(tape_file, rows, params_of(tape.info, gamma=0.9, order_size=3.0))
     assert np.array_equal(again.blobs, made.blobs)
     assert again.note == ""
 
@@ -150,36 +153,41 @@ def test_a_file_beside_the_tape_is_used_again(tape, tape_file, monkeypatch):
         lambda path: np.savez(path, rows=np.array([{}], dtype=object), allow_pickle=True),
     ],
 )
-def test_a_damaged_or_foreign_file_is_made_anew(tape, tape_file, change):
+def test_a_damaged_or_foreign_file_is_made_anew(tape, rows, tape_file, change):
     """Cut off, scribbled over, empty, of another key, pickled: rebuilt, and said so."""
     params = params_of(tape.info)
-    made = load_or_build(tape_file, params)
+    made = load_or_build(tape_file, rows, params)
     beside = tape_file.with_name("day.checkpoints.npz")
     change(beside)
-    again = load_or_build(tape_file, params)
+    again = load_or_build(tape_file, rows, params)
     assert "day.checkpoints.npz: made anew (" in again.note
     assert np.array_equal(again.blobs, made.blobs)
-    assert load_or_build(tape_file, params).note == ""
+    assert load_or_build(tape_file, rows, params).note == ""
 
 
-def test_another_tape_kernel_or_half_life_makes_them_anew(tape, tape_file, monkeypatch):
-    """The key is of the tape's bytes, the kernels' source and the parameters of the estimators."""
-    load_or_build(tape_file, params_of(tape.info))
+def test_another_tape_stretch_kernel_or_half_life_makes_them_anew(tape, rows, tape_file, monkeypatch):
+    """The key is of the tape's bytes, the stretch, width, kernels and half-lives."""
+    load_or_build(tape_file, rows, params_of(tape.info))
     slower = params_of(tape.info, kappa_halflife_s=7200.0)
-    assert "other parameters" in load_or_build(tape_file, slower).note
-    assert load_or_build(tape_file, slower).note == ""
+    assert "kernels or parameters" in load_or_build(tape_file, rows, slower).note
+    assert load_or_build(tape_file, rows, slower).note == ""
+    border = int(np.flatnonzero(tape.rows["last"])[100]) + 1
+    for stretch in (rows[border:], rows[:border], rows):
+        assert "other rows" in load_or_build(tape_file, stretch, slower).note
+    assert "made anew" in load_or_build(tape_file, rows, slower, width=1 << 17).note
+    assert load_or_build(tape_file, rows, slower, width=1 << 17).note == ""
     monkeypatch.setattr(module, "source_key", lambda: "edited")
-    assert "made anew" in load_or_build(tape_file, slower).note
+    assert "made anew" in load_or_build(tape_file, rows, slower).note
     writer = TapeWriter(tape_file, tape.info)
     writer.write(tape.rows[: int(np.flatnonzero(tape.rows["last"])[1000]) + 1])
     writer.close({})
-    assert "made anew" in load_or_build(tape_file, slower).note
+    assert "made anew" in load_or_build(tape_file, rows, slower).note
 
 
-def test_a_place_that_cannot_be_written_keeps_them_in_memory(tape, tape_file):
+def test_a_place_that_cannot_be_written_keeps_them_in_memory(tape, rows, tape_file):
     """The note says that they are lost at the end."""
     tape_file.with_name("day.checkpoints.npz").mkdir()
-    made = load_or_build(tape_file, params_of(tape.info))
+    made = load_or_build(tape_file, rows, params_of(tape.info))
     assert "cannot be written" in made.note
     assert made.note.endswith("kept in memory")
 

@@ -6,9 +6,9 @@ import pytest
 from asmm_daemon.core.book import new_book
 from asmm_daemon.events import CLEAR, DEPTH, GAP, TRADE
 from asmm_daemon.exchange.feeds.base import make_feed
-from asmm_daemon.tape.columns import concat, validate
+from asmm_daemon.tape.columns import concat, empty_rows, validate
 from asmm_daemon.tape.load import open_source
-from asmm_daemon.tape.window import Window, fold
+from asmm_daemon.tape.window import Window, border, fold
 from asmm_daemon.units import NS_PER_S
 
 
@@ -72,3 +72,12 @@ def test_a_replay_can_start_at_a_moment(shared_data):
         last = feed.next_ns()
         feed.pop()
     assert 590 < last / NS_PER_S < 601
+
+
+def test_a_border_never_splits_a_message():
+    """The end of the message under way at that time; the first row and the row past the last are borders."""
+    rows = empty_rows(6)
+    rows["local_ns"], rows["last"] = [10, 20, 20, 30, 30, 40], [0, 0, 1, 0, 1, 1]
+    found = [border(rows, t_ns) for t_ns in (5, 10, 11, 20, 21, 30, 31, 40, 41)]
+    assert found == [0, 0, 3, 3, 3, 3, 5, 5, 6]
+    assert border(rows[:0], 5) == 0

@@ -7,10 +7,9 @@ import numpy as np
 import orjson
 import pytest
 
-from asmm_daemon.core.book import apply, is_valid, new_book, qty_at
+from asmm_daemon.core.book import is_valid, qty_at
 from asmm_daemon.errors import TapeError
 from asmm_daemon.events import BBO, CLEAR, DEPTH, GAP, TRADE
-from asmm_daemon.tape.columns import validate
 from asmm_daemon.tape.load import load_tape, open_all, open_source
 
 T0_MS = 1_700_000_000_000
@@ -54,16 +53,7 @@ def write(path, *messages, step_ms=10, latency_ms=5, pack=False):
     return path
 
 
-def replayed(path, **options):
-    book = new_book(1024)
-    tape = load_tape(path, **options)
-    validate(tape.rows, "tape")
-    for row in tape.rows:
-        apply(book, row["kind"], row["side"], row["price"], row["qty"])
-    return tape, book
-
-
-def test_messages_become_rows(tmp_path):
+def test_messages_become_rows(tmp_path, replayed):
     """A snapshot clears and sets the book, diffs change it, a ticker sets the best, a trade has its side."""
     path = write(
         tmp_path / "a.gz",
@@ -74,7 +64,8 @@ def test_messages_become_rows(tmp_path):
         trade(10, "0.99", "0.5", maker=True, at=40),
         pack=True,
     )
-    tape, book = replayed(path)
+    tape = load_tape(path)
+    book = replayed(tape.rows)
     assert tape.info.tick == Decimal("0.01")
     assert tape.info.lot == Decimal("0.5")
     assert (tape.info.product, tape.info.base, tape.info.quote) == ("binance", "AAA", "USDT")
@@ -90,7 +81,7 @@ def test_messages_become_rows(tmp_path):
     assert tape.rows["last"].sum() == 5
 
 
-def test_diffs_before_the_snapshot_are_applied_after_it(tmp_path):
+def test_diffs_before_the_snapshot_are_applied_after_it(tmp_path, replayed):
     """Diffs that arrived before the snapshot but are newer than it are not lost; older ones are left out."""
     path = write(
         tmp_path / "a.dat",
@@ -100,14 +91,15 @@ def test_diffs_before_the_snapshot_are_applied_after_it(tmp_path):
         depth(101, 101, [("1.00", "9.0")], at=25),
         depth(102, 102, [], [("1.02", "0")], at=30),
     )
-    tape, book = replayed(path)
+    tape = load_tape(path)
+    book = replayed(tape.rows)
     assert qty_at(book, 1, 100) == 9
     assert qty_at(book, -1, 102) == 0
     assert not (tape.rows["kind"] == GAP).any()
 
 
 @pytest.mark.parametrize("linear", [False, True])
-def test_a_break_in_the_sequence_is_a_gap(tmp_path, linear):
+def test_a_break_in_the_sequence_is_a_gap(tmp_path, linear, replayed):
     """Missing updates make the book unknown; the next bookTicker makes it known again."""
 
     def diff(first, last, before, at):
@@ -128,11 +120,11 @@ def test_a_break_in_the_sequence_is_a_gap(tmp_path, linear):
     assert rows["last"][at]
     assert source.quality.sequence_breaks == source.quality.gaps == 1
     assert rows["kind"][-4:].tolist() == [CLEAR, CLEAR, BBO, BBO]
-    _, book = replayed(path)
+    book = replayed(load_tape(path).rows)
     assert is_valid(book)
 
 
-def test_a_diff_older_than_the_best_price_does_not_undo_it(tmp_path):
+def test_a_diff_older_than_the_best_price_does_not_undo_it(tmp_path, replayed):
     """A ticker runs ahead of the diffs: levels that it already knows to be gone do not come back."""
     path = write(
         tmp_path / "a.dat",
@@ -141,7 +133,8 @@ def test_a_diff_older_than_the_best_price_does_not_undo_it(tmp_path):
         depth(101, 104, [("1.00", "5.5")], [("1.01", "6.0")], at=20),
     )
     source = open_source(path)
-    tape, book = replayed(path)
+    tape = load_tape(path)
+    book = replayed(tape.rows)
     assert (book.head[0]["bid"], book.head[0]["ask"]) == (101, 102)
     assert qty_at(book, 1, 100) == 11
     list(source)
@@ -149,25 +142,26 @@ def test_a_diff_older_than_the_best_price_does_not_undo_it(tmp_path):
     assert tape.rows.size == 6 + 2 + 1
 
 
-def test_without_a_snapshot_the_first_best_price_starts_the_book(tmp_path):
+def test_without_a_snapshot_the_first_best_price_starts_the_book(tmp_path, replayed):
     """Diffs before the first ticker build a book that is unknown until then."""
     path = write(
         tmp_path / "a.dat",
         depth(101, 101, [("0.98", "2.0"), ("1.00", "1.0")], [("1.05", "1.0")]),
         ticker(102, ("0.99", "3.0"), ("1.01", "4.0")),
     )
-    _, book = replayed(path)
+    book = replayed(load_tape(path).rows)
     assert is_valid(book)
     assert (book.head[0]["bid"], book.head[0]["ask"]) == (99, 101)
     assert qty_at(book, 1, 98) > 0
 
 
-def test_files_of_a_folder_continue_each_other(tmp_path):
+def test_files_of_a_folder_continue_each_other(tmp_path, replayed):
     """The second file goes on with the first one's book and sequence, whatever its name."""
     write(tmp_path / "z.dat", SNAPSHOT, depth(101, 101, [("1.00", "1.0")], at=10))
     write(tmp_path / "b.dat", depth(102, 102, [("1.00", "2.0")], at=5000))
     (tmp_path / "LICENSE").write_text("not a recording")
-    tape, book = replayed(tmp_path)
+    tape = load_tape(tmp_path)
+    book = replayed(tape.rows)
     assert qty_at(book, 1, 100) == 2 / float(tape.info.lot)
     assert not (tape.rows["kind"] == GAP).any()
 

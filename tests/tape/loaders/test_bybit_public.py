@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import pytest
 
-from asmm_daemon.core.book import apply, is_valid, new_book, qty_at
+from asmm_daemon.core.book import is_valid, qty_at
 from asmm_daemon.errors import TapeError
 from asmm_daemon.events import CLEAR, DEPTH, GAP, TRADE
 from asmm_daemon.tape.columns import validate
@@ -55,16 +55,8 @@ def trade_gz(path, lines):
     return path
 
 
-def replayed(rows):
-    book = new_book(1 << 17)
-    validate(rows, "tape")
-    for row in rows:
-        apply(book, row["kind"], row["side"], row["price"], row["qty"])
-    return book
-
-
 @pytest.mark.parametrize(("name", "pack"), [("2024-01-01_BTCUSDT_ob500.data.zip", True), ("a.data", False)])
-def test_snapshots_and_deltas_become_rows(tmp_path, name, pack):
+def test_snapshots_and_deltas_become_rows(tmp_path, name, pack, replayed):
     """A snapshot clears and fills the book, a delta changes it; `cts` is the venue's time, `ts` receipt."""
     source = open_source(book_zip(tmp_path / name, SNAPSHOT, DELTA, pack=pack))
     rows = np.concatenate([tape.rows for tape in source])
@@ -88,7 +80,7 @@ def test_a_message_without_cts_has_one_time(tmp_path):
     assert tape.rows["exch_ns"][0] == tape.rows["local_ns"][0] == MS * 1_000_000
 
 
-def test_a_hole_in_the_sequence_makes_the_book_unknown(tmp_path):
+def test_a_hole_in_the_sequence_makes_the_book_unknown(tmp_path, replayed):
     """Until the next snapshot nothing is known; what was seen before is a duplicate."""
     again = message("snapshot", 50, SNAPSHOT["data"]["b"], SNAPSHOT["data"]["a"], 500)
     source = open_source(

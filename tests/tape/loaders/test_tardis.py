@@ -6,7 +6,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from asmm_daemon.core.book import apply, is_valid, new_book, qty_at
+from asmm_daemon.core.book import is_valid, qty_at
 from asmm_daemon.errors import TapeError
 from asmm_daemon.events import CLEAR, DEPTH, GAP, TRADE
 from asmm_daemon.tape.columns import validate
@@ -47,16 +47,8 @@ def start():
     return [at(BOOK[0], -10), *[at(line, 0) for line in BOOK[1:]]]
 
 
-def replayed(rows):
-    book = new_book(1 << 17)
-    validate(rows, "tape")
-    for row in rows:
-        apply(book, row["kind"], row["side"], row["price"], row["qty"])
-    return book
-
-
 @pytest.mark.parametrize("pack", [False, True])
-def test_updates_become_messages(tmp_path, pack):
+def test_updates_become_messages(tmp_path, pack, replayed):
     """Rows of one receive time are one message; a snapshot clears; updates before the first do not count."""
     lines = [*start(), level(100, "bid", "42000.1", 0), level(100, "ask", "42000.2", 4)]
     path = write(tmp_path / "a.csv.gz", BOOK_HEAD, lines, pack=pack)
