@@ -19,7 +19,7 @@ from asmm_daemon.backtest.fast.engine import Course, run_fast, scout_for
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup, instrument_of, unseen
 from asmm_daemon.backtest.timeline import Timeline, timeline
-from asmm_daemon.core.params import QuoteParams, to_record
+from asmm_daemon.core.params import QuoteParams
 from asmm_daemon.core.policy import FixedPolicy, Policy
 from asmm_daemon.core.spec import AccountLimits, MarketLimits, MarketSpec
 from asmm_daemon.exchange.feeds.synthetic import PROFILES, Phase, Profile, SyntheticSource
