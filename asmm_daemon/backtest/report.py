@@ -38,7 +38,6 @@ from asmm_daemon.units import NS_PER_S
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
 _MANY_ROWS = 48
 _HEADLINE = (RESULT[0], *INDICATORS, TRADING[1])
-_CARDS = (("Result", RESULT), ("Trading", TRADING), ("Presence and inventory", PRESENCE))
 _PERIOD_COLUMNS: tuple[tuple[str, str, Kind], ...] = (
     ("mid", "Mid", "money"),
     ("pnl_net", "PnL net", "money"),

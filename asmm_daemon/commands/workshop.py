@@ -26,8 +26,9 @@ from asmm_daemon.learn.lessons import Goal, Span, checkpoints_of, prepare
 from asmm_daemon.learn.tape_env import Grid, RewardKind
 from asmm_daemon.learn.tuning import Judge, Score, in_turn
 from asmm_daemon.tape.checkpoints import Checkpoints
-from asmm_daemon.tape.columns import Source, Tape, concat
+from asmm_daemon.tape.columns import Tape, concat
 from asmm_daemon.tape.loaders import own
+from asmm_daemon.tape.parquet import sha256
 from asmm_daemon.units import NS_PER_S
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ LEAD_S = 3600.0
 class Shop:
     """One recording and the strategy that is worked on; `begin_ns` to `end_ns` is the stretch asked for.
 
-    `tape_file` is the recording where that is one tape of ours: checkpoints are kept beside it.
+    `files` are the recording's, none where the market is made up.
     """
 
     tape: Tape
@@ -50,7 +51,7 @@ class Shop:
     setup: Setup
     begin_ns: int
     end_ns: int
-    tape_file: Path | None
+    files: tuple[Path, ...]
 
     @property
     def words(self) -> str:
@@ -64,8 +65,9 @@ class Shop:
         return [result]
 
     def checkpoints(self) -> Checkpoints:
-        """Where episodes may start; says so where those beside the tape could not be used or kept."""
-        found = checkpoints_of(self.setup, self.tape.rows, self.tape_file)
+        """Where episodes may start, kept beside a single tape of ours; says so where that cannot be."""
+        own_tape = len(self.files) == 1 and own.READER.knows(self.files[0])
+        found = checkpoints_of(self.setup, self.tape.rows, self.files[0] if own_tape else None)
         if found.note:
             print(f"asmm: {found.note}", file=sys.stderr)
         return found
@@ -99,12 +101,7 @@ def open_workshop(
     first = parts[0].begin_ns
     last = int(tape.rows["local_ns"][-1])
     setup = next(iter(made.values()))
-    return Shop(tape, timeline(tape.rows), setup, first, last, _tape_file(source))
-
-
-def _tape_file(source: Source) -> Path | None:
-    files = source.files
-    return files[0] if len(files) == 1 and own.READER.knows(files[0]) else None
+    return Shop(tape, timeline(tape.rows), setup, first, last, tuple(source.files))
 
 
 @contextmanager
@@ -207,8 +204,11 @@ def train_here(
     info, checkpoints = shop.tape.info, shop.checkpoints()
     lessons = prepare(shop.setup, info, shop.timeline, checkpoints, span.train, span.validation)
     lessons = replace(lessons, gammas=grid.gammas, skews=grid.skews)
-    seen = {"file": shop.tape.info.symbol, "sha256": "", **_moments(span.train)}
-    return train_on_tape(lessons, goal, hyper, out, data=(seen,), progress=progress, resume=resume)
+    moments = _moments(span.train)
+    seen = [{"file": path.name, "sha256": sha256(path), **moments} for path in shop.files]
+    made_up = {"file": f"synthetic:{info.symbol}", "sha256": "", **moments}
+    data = tuple(seen) or (made_up,)
+    return train_on_tape(lessons, goal, hyper, out, data=data, progress=progress, resume=resume)
 
 
 def _moments(span: Span) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Tuning, training and evaluating from the command line, on a made-up market."""
 
+import hashlib
 import json
 
 import pytest
@@ -44,7 +45,7 @@ def test_a_trained_model_can_be_backtested(tmp_path):
 
 
 def test_a_training_on_a_tape_leaves_checkpoints_for_the_next(tmp_path, monkeypatch):
-    """They lie beside the tape, and the second training builds none."""
+    """They lie beside the tape, and the second training builds none; its model names the tape."""
     start_ns = 1_767_657_600 * NS_PER_S
     tape = tmp_path / "day.parquet"
     write_source(tape, SyntheticSource("BTCUSDT", "binanceusdm", start_ns, 1, start_ns + 4000 * NS_PER_S))
@@ -55,6 +56,9 @@ def test_a_training_on_a_tape_leaves_checkpoints_for_the_next(tmp_path, monkeypa
     run("train", *options, "--out", tmp_path / "second")
     pair = [(tmp_path / name / "best.safetensors").read_bytes() for name in ("first", "second")]
     assert pair[0] == pair[1]
+    (seen,) = json.loads((tmp_path / "second" / "best.json").read_text())["data"]
+    digest = hashlib.sha256(tape.read_bytes()).hexdigest()
+    assert (seen["file"], seen["sha256"]) == ("day.parquet", digest)
 
 
 def test_an_evaluation_judges_on_what_comes_after():

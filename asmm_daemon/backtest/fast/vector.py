@@ -20,9 +20,8 @@ from asmm_daemon.core.market import MarketState
 from asmm_daemon.core.resting import Matching
 from asmm_daemon.kernels import flat_kernel, inlined_kernel
 
-REWARDS = ("dampened", "penalised")
-"""Reward kinds: Δ(realised + min(unrealised, 0)), or ΔPnL − penalty·|q|; fees always in."""
 DAMPENED, PENALISED = 0, 1
+"""Reward kinds: Δ(realised + min(unrealised, 0)), or ΔPnL − penalty·|q|; fees always in."""
 
 
 def stack(f: Fast, count: int) -> Fast:

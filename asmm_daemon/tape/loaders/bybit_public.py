@@ -39,8 +39,6 @@ _SPOT = {"id": INT, "timestamp": INT, "price": FLOAT, "volume": FLOAT, "side": T
 _SIDES = {"Buy": 1, "buy": 1, "Sell": -1, "sell": -1}
 _TOPIC = re.compile(r"orderbook\.(\d+)\.(\w+)")
 _SPOT_NAME = re.compile(r"([A-Z0-9]+)[_-]\d{4}-\d{2}(-\d{2})?\.csv(\.gz)?")
-_SPOT_DEPTH = 200
-"""Books of this depth are published for spot, and of late for linear too."""
 
 
 @dataclass(frozen=True, slots=True)
