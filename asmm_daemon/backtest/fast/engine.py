@@ -64,7 +64,7 @@ class Course:
         self._fallbacks = 0
         self._enter = bound(enter, self.daemon, scout.trail, 0, 0, 0, 0)
         self._run = bound(run, self.daemon, scout.trail, 0)
-        self._act = bound(act, self.daemon)
+        self._act = bound(act, self.daemon) if asks else act
         setup.spec.policy.reset()
 
     def go_on(self, trail: Trail) -> None:
