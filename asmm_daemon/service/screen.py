@@ -1,6 +1,7 @@
 """The live status on a terminal: price, quotes, inventory, PnL, state and age of data."""
 
 import asyncio
+import contextlib
 import sys
 from math import isfinite
 from typing import Self
@@ -17,7 +18,10 @@ _STYLE = {"ACTIVE": "green", "REDUCING": "yellow", "PAUSED": "cyan", "HALTED": "
 
 
 class Screen:
-    """An async context that redraws twice a second while it is open."""
+    """An async context that redraws twice a second while it is open.
+
+    A terminal that was closed ends the drawing alone: the session goes on, and ends as it should.
+    """
 
     def __init__(self, health: Health, console: Console | None = None) -> None:
         self._health = health
@@ -38,14 +42,16 @@ class Screen:
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
             self._task.cancel()
-        self._live.stop()
+        with contextlib.suppress(OSError):
+            self._live.stop()
 
     async def _redraw(self) -> None:
-        while True:
-            view = self._health.view
-            if view is not None:
-                self._live.update(render(view), refresh=True)
-            await asyncio.sleep(0.5)
+        with contextlib.suppress(OSError):
+            while True:
+                view = self._health.view
+                if view is not None:
+                    self._live.update(render(view), refresh=True)
+                await asyncio.sleep(0.5)
 
 
 def render(view: EngineView) -> Group:

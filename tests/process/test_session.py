@@ -1,4 +1,6 @@
 import json
+import os
+import pty
 import signal
 import sqlite3
 import subprocess
@@ -10,6 +12,9 @@ from process_tools import CLI, ROOT, at, wait_for
 from asmm_daemon.service import control
 from asmm_daemon.service.audit import audit, compare_fills, compare_intents, read_log
 from asmm_daemon.service.journal import FILE_NAME, read
+
+UNWRITTEN_OUTPUT = 120
+"""Python's exit code where its standard output cannot be flushed at the end."""
 
 
 def _judge(venue, journal):
@@ -144,6 +149,34 @@ def test_a_secret_never_shows(exchange, daemon, tmp_path):
     files = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert canary["ASMM_API_SECRET"].encode() not in files
     assert canary["ASMM_API_SECRET"] not in arguments + status
+
+
+def test_nobody_reads_the_log_and_the_end_is_clean_all_the_same(exchange, daemon):
+    """The reader of the daemon's output left: SIGTERM still cancels everything."""
+    venue = exchange()
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "wb") as output:
+        maker = daemon(*at(venue), output=output)
+    maker.wait_until_quoting()
+    os.close(reader)
+    maker.send(signal.SIGHUP)
+    assert maker.end() in (0, UNWRITTEN_OUTPUT)
+    assert venue.open_orders() == {}
+    assert json.loads(maker.summary.read_text())["exit"] == "signal"
+
+
+def test_a_terminal_that_closes_ends_no_session(exchange, daemon):
+    """The screen's terminal is gone: trading goes on, and SIGTERM ends it as ever."""
+    venue = exchange()
+    reader, writer = pty.openpty()
+    with os.fdopen(writer, "wb") as output:
+        maker = daemon(*at(venue), output=output)
+    wait_for(lambda: os.read(reader, 65536) and maker.quoting())
+    os.close(reader)
+    wait_for(lambda: maker.status()["service"]["reload_ok"])
+    assert maker.end() in (0, UNWRITTEN_OUTPUT)
+    assert venue.open_orders() == {}
+    assert json.loads(maker.summary.read_text())["exit"] == "signal"
 
 
 def test_stopping_while_starting_leaves_nothing(daemon):
