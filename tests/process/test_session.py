@@ -179,9 +179,30 @@ def test_a_terminal_that_closes_ends_no_session(exchange, daemon):
     assert json.loads(maker.summary.read_text())["exit"] == "signal"
 
 
-def test_stopping_while_starting_leaves_nothing(daemon):
-    """SIGTERM before trading began ends quietly."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_stopping_while_starting_leaves_nothing(daemon, number):
+    """A stop before trading began ends quietly."""
     maker = daemon()
     wait_for(maker.state.exists)
-    assert maker.end() == 0
+    assert maker.end(number) == 0
     assert "Traceback" not in maker.text()
+
+
+def test_ctrl_backslash_cancels_as_ctrl_c_does(exchange, daemon):
+    """SIGQUIT is no way to leave orders at the venue."""
+    venue = exchange()
+    maker = daemon(*at(venue))
+    maker.wait_until_quoting()
+    assert maker.end(signal.SIGQUIT) == 0, maker.text()
+    assert venue.open_orders() == {}
+
+
+def test_a_reload_while_starting_is_not_lost(exchange, daemon):
+    """SIGHUP before trading began neither ends the daemon nor passes unnoticed."""
+    maker = daemon(*at(exchange()))
+    wait_for(maker.state.exists)
+    maker.config.write_text(maker.config.read_text().replace("gamma = 0.1 ", "gamma = 0.5 "))
+    maker.send(signal.SIGHUP)
+    maker.wait_until_quoting()
+    wait_for(lambda: maker.status()["markets"][0]["gamma"] == 0.5)
+    assert maker.end() == 0, maker.text()
