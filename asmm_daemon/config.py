@@ -192,10 +192,17 @@ def _check_environment(names: Iterable[str]) -> None:
 def state_path(path: Path, overrides: Sequence[str] = ()) -> Path:
     """Where the daemon of a configuration keeps its state, whatever else in the file is wrong.
 
-    So that a running daemon can be read and halted while its file is half edited. Raises ConfigError
-    when the file is no TOML, or the state folder itself cannot be told.
+    So that a running daemon can be read and halted while its file is half edited, or gone where `--set`
+    or the environment names the folder. Raises ConfigError when the state folder cannot be told.
     """
-    data = _merged(path, overrides)
+    try:
+        data = _merged(path, overrides)
+    except ConfigError as error:
+        data = {}
+        for override in overrides:
+            _override(data, override)
+        if not (data.get("state_dir") or os.environ.get("ASMM_STATE_DIR")):
+            raise ConfigError(f"{error}; --set state_dir=FOLDER reaches its daemon all the same") from None
     told: dict[str, Any] = {name: data[name] for name in ("mode", "state_dir") if name in data}
     venue = data.get("venue", {})
     if isinstance(venue, dict) and "name" in venue:

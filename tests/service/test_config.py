@@ -149,3 +149,14 @@ def test_a_misspelt_section_in_the_environment_is_refused(tmp_path, monkeypatch)
         ConfigError, match="ASMM_QUOTNG__GAMMA: no section quotng; did you mean ASMM_QUOTING__"
     ):
         config.load(_write(tmp_path, MINIMAL))
+
+
+def test_a_daemon_is_reached_without_its_file(tmp_path, monkeypatch):
+    """A file that is cut off or gone keeps nobody from halting: the state folder can be named."""
+    cut = _write(tmp_path, MINIMAL[:12])
+    for path in (cut, tmp_path / "gone.toml"):
+        with pytest.raises(ConfigError, match="--set state_dir=FOLDER"):
+            config.state_path(path)
+        assert config.state_path(path, ["state_dir=/x/y"]) == Path("/x/y")
+    monkeypatch.setenv("ASMM_STATE_DIR", "/x/z")
+    assert config.state_path(cut) == Path("/x/z")
