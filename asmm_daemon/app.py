@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 _logger: structlog.stdlib.BoundLogger = log.get("app")
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+"""A terminal's Ctrl-C and Ctrl-backslash, and the service manager's word: each cancels everything first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,10 @@ def run(options: RunOptions) -> int:
     _check_writable(options.summary)
     session = _Session(settings, keys, options)
     locks = () if settings.embedded else _locks(settings, keys)
+    for number in _STOPS:
+        signal.signal(number, _leave)
+    signal.signal(signal.SIGHUP, session.hang_up)
     with StateDir(settings.state_path, locks=locks) as state:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _leave)
         _compile(settings)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(session.run(state))
@@ -133,15 +136,16 @@ class _Session:
         )
         log.configure(level=settings.log.level, style=settings.log.style)
         self.interrupted = asyncio.Event()
+        self.hung_up = False
         self.daemon: Daemon | None = None
         self.notifier = Notifier()
 
     async def run(self, state: StateDir) -> int:
         """Sets up, trades, takes down."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _STOPS:
             loop.add_signal_handler(number, self._interrupt)
-        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        loop.add_signal_handler(signal.SIGHUP, self.hang_up)
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self.notifier.close)
             building = asyncio.create_task(self._build(state, stack))
@@ -161,7 +165,9 @@ class _Session:
         if self.daemon is not None:
             self.daemon.request_stop("signal")
 
-    def _hang_up(self) -> None:
+    def hang_up(self, *_: object) -> None:
+        """Reloads; while starting, once trading begins, since the file was read before."""
+        self.hung_up = self.daemon is None
         if self.daemon is not None:
             self.daemon.reload()
 
@@ -247,6 +253,8 @@ class _Session:
         start_wall, start_venue = wall_ns(), clock.now_ns()
         if self.interrupted.is_set():
             daemon.request_stop("signal")
+        if self.hung_up:
+            self.hang_up()
         _settle_heap()
         if self.online is not None:
             self.online.start()

@@ -7,10 +7,12 @@ would be right. Keys come from the environment or a systemd credentials folder a
 import difflib
 import hashlib
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 import orjson
 import platformdirs
@@ -133,8 +135,7 @@ class Config(BaseSettings):
         if self.embedded:
             return True
         urls = (self.venue.rest_url, self.venue.ws_url)
-        hosts = ("://127.0.0.1", "://localhost", "://[::1]")
-        return all(any(host in url for host in hosts) for url in urls)
+        return all(urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1") for url in urls)
 
     @property
     def embedded(self) -> bool:
@@ -162,6 +163,10 @@ _SECTIONS = {
     "limits": frozenset(Limits.model_fields),
     "policy": frozenset(Policy.model_fields),
 }
+
+
+_ALTERNATIVE = re.compile(r"float|constrained-float|literal\[.*\]")
+"""What pydantic adds to a setting's place where it may be a number or a word."""
 
 
 class Keys(BaseModel):
@@ -192,10 +197,17 @@ def _check_environment(names: Iterable[str]) -> None:
 def state_path(path: Path, overrides: Sequence[str] = ()) -> Path:
     """Where the daemon of a configuration keeps its state, whatever else in the file is wrong.
 
-    So that a running daemon can be read and halted while its file is half edited. Raises ConfigError
-    when the file is no TOML, or the state folder itself cannot be told.
+    So that a running daemon can be read and halted while its file is half edited, or gone where `--set`
+    or the environment names the folder. Raises ConfigError when the state folder cannot be told.
     """
-    data = _merged(path, overrides)
+    try:
+        data = _merged(path, overrides)
+    except ConfigError as error:
+        data = {}
+        for override in overrides:
+            _override(data, override)
+        if not (data.get("state_dir") or os.environ.get("ASMM_STATE_DIR")):
+            raise ConfigError(f"{error}; --set state_dir=FOLDER reaches its daemon all the same") from None
     told: dict[str, Any] = {name: data[name] for name in ("mode", "state_dir") if name in data}
     venue = data.get("venue", {})
     if isinstance(venue, dict) and "name" in venue:
@@ -263,7 +275,7 @@ def _override(data: dict[str, Any], override: str) -> None:
 
 def _explain(error: ValidationError) -> Iterable[str]:
     seen = set()
-    items = error.errors()
+    items = _one_each(error.errors())
     inside_markets = any(item["loc"][:1] == ("market",) and len(item["loc"]) > 1 for item in items)
     for item in items:
         place = [str(part) for part in item["loc"]]
@@ -281,10 +293,28 @@ def _explain(error: ValidationError) -> Iterable[str]:
         elif item["type"] == "missing":
             yield f"{name}: missing, and it has no default"
         elif item["type"] == "value_error":
-            yield (f"{name}: " if place else "") + str(item["ctx"]["error"])
+            given = f" = {_short(item['input'])}" if isinstance(item["input"], bool) else ""
+            yield (f"{name}{given}: " if place else "") + str(item["ctx"]["error"])
         else:
-            message = item["msg"][0].lower() + item["msg"][1:]
-            yield f"{name} = {_short(item['input'])}: {message}"
+            yield f"{name} = {_short(item['input'])}: {_lowered(item['msg'])}"
+
+
+def _one_each(items: Iterable[Any]) -> list[dict[str, Any]]:
+    """One error a setting: pydantic has one for each type that a number-or-word might have been."""
+    merged: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for item in items:
+        whole = item["loc"]
+        place = whole[:-1] if whole and _ALTERNATIVE.fullmatch(str(whole[-1])) else whole
+        if place in merged:
+            other = item["msg"].removeprefix("Input should be ")
+            merged[place]["msg"] += f", or {other}"
+        else:
+            merged[place] = {**item, "loc": place}
+    return list(merged.values())
+
+
+def _lowered(text: str) -> str:
+    return text[0].lower() + text[1:]
 
 
 def _known_keys(place: Sequence[str]) -> list[str]:

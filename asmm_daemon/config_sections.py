@@ -4,9 +4,10 @@ Descriptions and defaults for the owner are in `config.toml`; a test keeps the t
 """
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from asmm_daemon.units import Product
 
@@ -16,13 +17,30 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, le=1)]
 FeeBps = Annotated[float, Field(ge=-100, le=100)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+Factor = Annotated[float, Field(ge=1, allow_inf_nan=False)]
 Money = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
-    """A section refuses keys that it does not know."""
+    """A section refuses keys that it does not know, and a yes or no where a number belongs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        """`true` would count as 1: as a share, that switches a limit off."""
+        asked = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, bool) and asked is not bool:
+            raise ValueError("input should not be true or false")
+        return value
+
+    def _rise(self, *names: str) -> None:
+        """Raises ValueError unless the named settings rise in this order, or are equal."""
+        for low, high in pairwise(names):
+            below, above = getattr(self, low), getattr(self, high)
+            if below > above:
+                raise ValueError(f"{low} = {below:g} should not be above {high} = {above:g}")
 
 
 class VenueSection(Section):
@@ -41,7 +59,7 @@ class Demo(Section):
 
     feed: str = "synthetic"
     speed: Annotated[float, Field(ge=0.1, le=60)] = 1.0
-    seed: Annotated[int, Field(ge=0)] = 1
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
     history_s: NotNegative = 1800.0
     loop: bool = True
     log: str = ""
@@ -97,9 +115,9 @@ class Quoting(Section):
     slow_halflife_s: Positive = 86_400.0
     kappa_prior_orders: Positive = 5.0
     vol_high_ratio: Positive = 3.0
-    vol_high_factor: Annotated[float, Field(ge=1)] = 2.0
+    vol_high_factor: Factor = 2.0
     vol_extreme_ratio: Positive = 5.0
-    vol_extreme_factor: Annotated[float, Field(ge=1)] = 3.0
+    vol_extreme_factor: Factor = 3.0
     funding_shift: bool = True
     inventory_target: Finite | Literal["auto"] = "auto"
     order_size: Positive = 0.01
@@ -110,6 +128,16 @@ class Quoting(Section):
     requote_bps: NotNegative = 0.2
     tolerance_ticks: Annotated[int, Field(ge=0, le=1000)] = 0
     cycle_s: Annotated[float, Field(ge=0.1, le=60)] = 5.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        self._rise("gamma_min", "gamma", "gamma_max")
+        self._rise("tau_min_s", "tau_max_s")
+        self._rise("min_half_spread_bps", "max_half_spread_bps")
+        self._rise("vol_high_ratio", "vol_extreme_ratio")
+        if abs(self.skew) > self.skew_max:
+            raise ValueError(f"skew = {self.skew:g} should be within skew_max = {self.skew_max:g} of zero")
+        return self
 
 
 class Limits(Section):
@@ -133,12 +161,17 @@ class Limits(Section):
     flash_move: Share = 0.10
     flash_window_s: Positive = 60.0
     flash_cooldown_s: Positive = 60.0
-    repeat_fills: Annotated[int, Field(ge=1)] = 12
+    repeat_fills: Annotated[int, Field(ge=1, le=1_000_000)] = 12
     repeat_window_s: Positive = 2.0
     repeat_rearm_s: NotNegative = 0.0
     replace_bps: NotNegative = 0.5
     qty_tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.25
     min_requote_s: NotNegative = 0.1
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        self._rise("reduce_below", "reduce_above")
+        return self
 
 
 class Policy(Section):

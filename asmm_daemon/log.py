@@ -1,13 +1,15 @@
 """Structured logs: readable on a terminal, JSON lines otherwise, and never a secret.
 
 A secret is removed by its value, wherever it appears, so that a venue's error text or a traceback
-cannot carry it out.
+cannot carry it out. A line that cannot be written (the reader of a pipe left, the terminal closed, the
+disk is full) is lost, never an exception: it would keep orders from being cancelled.
 """
 
+import contextlib
 import logging
 import sys
 from collections.abc import Iterable
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import orjson
 import structlog
@@ -57,9 +59,26 @@ class _RedactingFormatter(logging.Formatter):
         return redact(super().format(record))
 
 
+class _Outlet:
+    """A stream whose faults are nobody else's; without one given, standard error as it is at that moment."""
+
+    def __init__(self, given: TextIO | None) -> None:
+        self._given = given
+
+    def write(self, text: str) -> None:
+        """Writes, or loses, the text."""
+        with contextlib.suppress(OSError):
+            (self._given or sys.stderr).write(text)
+
+    def flush(self) -> None:
+        """Hands on what the stream holds back, or loses it."""
+        with contextlib.suppress(OSError):
+            (self._given or sys.stderr).flush()
+
+
 def configure(*, level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
     """Sets up logging for the process. `style`: auto, console or json."""
-    given, stream = stream, stream or sys.stderr
+    outlet, stream = cast("TextIO", _Outlet(stream)), stream or sys.stderr
     console = style == "console" or (style == "auto" and stream.isatty())
     number = logging.getLevelNamesMapping()[level.upper()]
     final: structlog.typing.Processor = (
@@ -77,7 +96,7 @@ def configure(*, level: str = "info", style: str = "auto", stream: TextIO | None
             final,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=lambda *_: structlog.WriteLogger(given or sys.stderr),  # the screen may redirect it
+        logger_factory=lambda *_: structlog.WriteLogger(outlet),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(stream)

@@ -1,3 +1,4 @@
+import errno
 import io
 import logging
 
@@ -40,3 +41,19 @@ def test_without_hiding_the_secret_would_be_written():
     log.configure(style="json", stream=stream)
     log.get("test").info("key", value=CANARY)
     assert CANARY in stream.getvalue()
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_a_line_that_cannot_be_written_is_lost(style):
+    """A closed pipe or a full disk behind the log is no exception where something is logged."""
+
+    class Full(io.StringIO):
+        """Refuses everything, as a full disk does."""
+
+        def write(self, _text=""):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        flush = write
+
+    log.configure(style=style, stream=Full())
+    log.get("test").info("nobody reads this")

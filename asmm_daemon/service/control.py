@@ -12,6 +12,7 @@ import orjson
 from asmm_daemon.clock import wall_ns
 from asmm_daemon.core.records import Record, RecordKind
 from asmm_daemon.errors import StateError
+from asmm_daemon.service.health import RELOAD_REFUSED
 from asmm_daemon.service.journal import append
 from asmm_daemon.service.plain import short
 from asmm_daemon.service.state_dir import CONTROL_SOCKET, StateDir
@@ -43,6 +44,8 @@ def _ask(folder: Path, method: str, path: str, body: dict[str, Any] | None = Non
             f"no daemon answers at {folder / CONTROL_SOCKET} ({error.strerror or error}); "
             "is it running with this configuration?"
         ) from None
+    except (http.client.HTTPException, orjson.JSONDecodeError) as error:
+        raise StateError(f"the daemon at {folder / CONTROL_SOCKET} failed to answer: {error!r}") from None
     finally:
         connection.close()
     if reply.status >= 400:
@@ -88,6 +91,8 @@ def render(data: dict[str, Any], *, as_json: bool, explain: bool) -> Iterator[st
         f"{data['state']}  equity {short(data['equity'])}  drawdown {data['drawdown']:.2%}  "
         f"open orders {data['open_orders']}" + (f"  ({', '.join(data['causes'])})" if data["causes"] else "")
     )
+    if data["service"]["reload_error"]:
+        yield f"{RELOAD_REFUSED}: {data['service']['reload_error']}"
     for market in data["markets"]:
         yield from _market(market)
         if explain:

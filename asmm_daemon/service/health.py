@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from asmm_daemon.core.view import EngineView, LearningView
 from asmm_daemon.service.cadence import LagMeter
 
+RELOAD_REFUSED = "reload refused, the old configuration is in force"
+"""What a person reads before the reason, until a reload succeeds."""
+
 
 @dataclass(slots=True)
 class Health:

@@ -1,6 +1,7 @@
 """The live status on a terminal: price, quotes, inventory, PnL, state and age of data."""
 
 import asyncio
+import contextlib
 import sys
 from math import isfinite
 from typing import Self
@@ -11,13 +12,16 @@ from rich.table import Table
 from rich.text import Text
 
 from asmm_daemon.core.view import EngineView, MarketView
-from asmm_daemon.service.health import Health
+from asmm_daemon.service.health import RELOAD_REFUSED, Health
 
 _STYLE = {"ACTIVE": "green", "REDUCING": "yellow", "PAUSED": "cyan", "HALTED": "bold red"}
 
 
 class Screen:
-    """An async context that redraws twice a second while it is open."""
+    """An async context that redraws twice a second while it is open.
+
+    A terminal that was closed ends the drawing alone: the session goes on, and ends as it should.
+    """
 
     def __init__(self, health: Health, console: Console | None = None) -> None:
         self._health = health
@@ -38,17 +42,19 @@ class Screen:
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
             self._task.cancel()
-        self._live.stop()
+        with contextlib.suppress(OSError):
+            self._live.stop()
 
     async def _redraw(self) -> None:
-        while True:
-            view = self._health.view
-            if view is not None:
-                self._live.update(render(view), refresh=True)
-            await asyncio.sleep(0.5)
+        with contextlib.suppress(OSError):
+            while True:
+                view = self._health.view
+                if view is not None:
+                    self._live.update(render(view, self._health.reload_error), refresh=True)
+                await asyncio.sleep(0.5)
 
 
-def render(view: EngineView) -> Group:
+def render(view: EngineView, reload_error: str = "") -> Group:
     """The screen of one view: a column a market, so that no number is cut on a narrow terminal."""
     table = Table(expand=False, show_edge=False, pad_edge=False, box=None, header_style="bold")
     table.add_column("", style="dim", no_wrap=True)
@@ -66,7 +72,9 @@ def render(view: EngineView) -> Group:
     idle = [f"{m.symbol} quotes nothing: {', '.join(m.missing)}" for m in view.markets if m.missing]
     if view.state == "HALTED":
         idle.append('`asmm resume --reason "…"` ends the halt')
-    return Group(head, table, Text("\n".join([*idle, "Ctrl-C cancels all orders and stops"]), style="dim"))
+    refused = [Text(f"{RELOAD_REFUSED}: {reload_error}", style="yellow")] if reload_error else []
+    below = Text("\n".join([*idle, "Ctrl-C cancels all orders and stops"]), style="dim")
+    return Group(head, table, *refused, below)
 
 
 def _column(market: MarketView) -> dict[str, Text | str]:

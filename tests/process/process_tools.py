@@ -71,7 +71,7 @@ class Exchange:
 class Daemon:
     """`asmm run` with a state folder of its own."""
 
-    def __init__(self, folder, *settings, arguments=(), env=None):
+    def __init__(self, folder, *settings, arguments=(), env=None, output=None):
         self.folder = folder
         self.state = folder / "state"
         self.config = folder / "config.toml"
@@ -88,7 +88,8 @@ class Daemon:
         ]
         for setting in [*common, *settings]:
             command += ["--set", setting]
-        with self.output.open("ab") as output:
+        with self.output.open("ab") as file:
+            output = output or file
             self.process = subprocess.Popen(
                 command, stdout=output, stderr=output, cwd=folder, env={**os.environ, **(env or {})}
             )

@@ -1,4 +1,6 @@
 import json
+import os
+import pty
 import signal
 import sqlite3
 import subprocess
@@ -10,6 +12,9 @@ from process_tools import CLI, ROOT, at, wait_for
 from asmm_daemon.service import control
 from asmm_daemon.service.audit import audit, compare_fills, compare_intents, read_log
 from asmm_daemon.service.journal import FILE_NAME, read
+
+UNWRITTEN_OUTPUT = 120
+"""Python's exit code where its standard output cannot be flushed at the end."""
 
 
 def _judge(venue, journal):
@@ -146,9 +151,58 @@ def test_a_secret_never_shows(exchange, daemon, tmp_path):
     assert canary["ASMM_API_SECRET"] not in arguments + status
 
 
-def test_stopping_while_starting_leaves_nothing(daemon):
-    """SIGTERM before trading began ends quietly."""
+def test_nobody_reads_the_log_and_the_end_is_clean_all_the_same(exchange, daemon):
+    """The reader of the daemon's output left: SIGTERM still cancels everything."""
+    venue = exchange()
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "wb") as output:
+        maker = daemon(*at(venue), output=output)
+    maker.wait_until_quoting()
+    os.close(reader)
+    maker.send(signal.SIGHUP)
+    assert maker.end() in (0, UNWRITTEN_OUTPUT)
+    assert venue.open_orders() == {}
+    assert json.loads(maker.summary.read_text())["exit"] == "signal"
+
+
+def test_a_terminal_that_closes_ends_no_session(exchange, daemon):
+    """The screen's terminal is gone: trading goes on, and SIGTERM ends it as ever."""
+    venue = exchange()
+    reader, writer = pty.openpty()
+    with os.fdopen(writer, "wb") as output:
+        maker = daemon(*at(venue), output=output)
+    wait_for(lambda: os.read(reader, 65536) and maker.quoting())
+    os.close(reader)
+    wait_for(lambda: maker.status()["service"]["reload_ok"])
+    assert maker.end() in (0, UNWRITTEN_OUTPUT)
+    assert venue.open_orders() == {}
+    assert json.loads(maker.summary.read_text())["exit"] == "signal"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_stopping_while_starting_leaves_nothing(daemon, number):
+    """A stop before trading began ends quietly."""
     maker = daemon()
     wait_for(maker.state.exists)
-    assert maker.end() == 0
+    assert maker.end(number) == 0
     assert "Traceback" not in maker.text()
+
+
+def test_ctrl_backslash_cancels_as_ctrl_c_does(exchange, daemon):
+    """SIGQUIT is no way to leave orders at the venue."""
+    venue = exchange()
+    maker = daemon(*at(venue))
+    maker.wait_until_quoting()
+    assert maker.end(signal.SIGQUIT) == 0, maker.text()
+    assert venue.open_orders() == {}
+
+
+def test_a_reload_while_starting_is_not_lost(exchange, daemon):
+    """SIGHUP before trading began neither ends the daemon nor passes unnoticed."""
+    maker = daemon(*at(exchange()))
+    wait_for(maker.state.exists)
+    maker.config.write_text(maker.config.read_text().replace("gamma = 0.1 ", "gamma = 0.5 "))
+    maker.send(signal.SIGHUP)
+    maker.wait_until_quoting()
+    wait_for(lambda: maker.status()["markets"][0]["gamma"] == 0.5)
+    assert maker.end() == 0, maker.text()

@@ -60,6 +60,23 @@ def test_markets_inherit_the_common_sections(tmp_path):
         ),
         ('mode = "live"\n[demo]\nspeed = 10\n' + MINIMAL, "only a venue on loopback can be scaled"),
         ("[account\n", "is not valid TOML"),
+        ("[quoting]\ngamma = true\n" + MINIMAL, "quoting.gamma = True: input should not be true or false"),
+        (
+            "[limits]\nreduce_above = 0.5\n" + MINIMAL,
+            "limits: reduce_below = 0.6 should not be above reduce_above = 0.5",
+        ),
+        ("[quoting]\ngamma = 50\n" + MINIMAL, "quoting: gamma = 50 should not be above gamma_max = 10"),
+        ("[quoting]\nskew = -3\n" + MINIMAL, "quoting: skew = -3 should be within skew_max = 2 of zero"),
+        ("[quoting]\nvol_high_factor = inf\n" + MINIMAL, "vol_high_factor = inf: input should be a finite"),
+        (
+            '[quoting]\ninventory_target = "all"\n' + MINIMAL,
+            "unable to parse string as a number, or 'auto'",
+        ),
+        (
+            'mode = "live"\n[venue]\nrest_url = "https://127.0.0.1.example"\n'
+            'ws_url = "wss://127.0.0.1.example"\n[demo]\nspeed = 10\n' + MINIMAL,
+            "only a venue on loopback can be scaled",
+        ),
         ("[quoting]\ngamma = nan\n" + MINIMAL, "quoting.gamma = nan"),
     ],
 )
@@ -68,6 +85,7 @@ def test_a_bad_file_is_explained(tmp_path, text, expected):
     with pytest.raises(ConfigError) as caught:
         config.load(_write(tmp_path, text))
     assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_set_overrides_nested_and_listed_values(tmp_path):
@@ -149,3 +167,14 @@ def test_a_misspelt_section_in_the_environment_is_refused(tmp_path, monkeypatch)
         ConfigError, match="ASMM_QUOTNG__GAMMA: no section quotng; did you mean ASMM_QUOTING__"
     ):
         config.load(_write(tmp_path, MINIMAL))
+
+
+def test_a_daemon_is_reached_without_its_file(tmp_path, monkeypatch):
+    """A file that is cut off or gone keeps nobody from halting: the state folder can be named."""
+    cut = _write(tmp_path, MINIMAL[:12])
+    for path in (cut, tmp_path / "gone.toml"):
+        with pytest.raises(ConfigError, match="--set state_dir=FOLDER"):
+            config.state_path(path)
+        assert config.state_path(path, ["state_dir=/x/y"]) == Path("/x/y")
+    monkeypatch.setenv("ASMM_STATE_DIR", "/x/z")
+    assert config.state_path(cut) == Path("/x/z")

@@ -19,9 +19,13 @@ def _bench():
     return bench
 
 
+def _status(view):
+    return {**plain(view), "service": {"reload_error": ""}}
+
+
 def test_status_lines_name_quotes_and_inventory():
     """State, market, limit and every working order stand in a few short lines."""
-    lines = list(control.render(plain(_bench().engine.view()), as_json=False, explain=False))
+    lines = list(control.render(_status(_bench().engine.view()), as_json=False, explain=False))
     assert lines[0].startswith("ACTIVE  equity 100000  drawdown 0.00%")
     assert "inventory 0 of 0.824  PnL net 0 " in lines[1]
     assert "bid 0.050 @ 59976.4  live" in lines[2]
@@ -29,7 +33,7 @@ def test_status_lines_name_quotes_and_inventory():
 
 def test_explained_quotes_are_in_currency():
     """A person reads prices and quantities, not ticks, lots and code numbers."""
-    text = "\n".join(control.render(plain(_bench().engine.view()), as_json=False, explain=True))
+    text = "\n".join(control.render(_status(_bench().engine.view()), as_json=False, explain=True))
     assert "decided by fixed on state, 0." in text
     assert "bid level 0: 0.050 @ 59976.4, place" in text
     assert "    half_spread        24.0002\n" in text
@@ -40,7 +44,7 @@ def test_a_market_without_a_book_is_shown():
     """Nothing known yet: dashes, and what is waited for."""
     bench = Bench()
     bench.watch()
-    text = "\n".join(control.render(plain(bench.engine.view()), as_json=False, explain=True))
+    text = "\n".join(control.render(_status(bench.engine.view()), as_json=False, explain=True))
     assert "market - / -" in text
     assert "quotes nothing: startup: not reconciled yet, stale_book: no proof yet" in text
     assert "no decision yet" in text
@@ -75,6 +79,21 @@ def test_screen_of_a_halt_says_how_to_end_it():
     assert 'asmm resume --reason "…"' in stream.getvalue()
 
 
+def test_a_refused_reload_is_shown_until_one_succeeds():
+    """Status and screen say that the old settings are in force, and why; then no more."""
+    view, why = _bench().engine.view(), "config.toml: quoting.gamma = -1: input should be greater than 0"
+    data = _status(view)
+    data["service"]["reload_error"] = why
+    stream = io.StringIO()
+    Console(file=stream, width=120).print(screen.render(view, why))
+    for text in ("\n".join(control.render(data, as_json=False, explain=False)), stream.getvalue()):
+        assert f"reload refused, the old configuration is in force: {why}" in text
+    stream = io.StringIO()
+    Console(file=stream, width=120).print(screen.render(view))
+    for text in ("\n".join(control.render(_status(view), as_json=False, explain=False)), stream.getvalue()):
+        assert "reload" not in text
+
+
 def _learning(failure=""):
     lesson = LessonView("BTCUSDT", 400, 2880, 3, 1, -1.5, float("nan"), "shadow 2 against 1 USDT per hour")
     return LearningView(0.194, failure, (lesson,))
@@ -86,7 +105,7 @@ def _learning(failure=""):
 )
 def test_status_says_how_learning_goes(failure, said):
     """Its share or why it stopped, and per market what it has come to; nothing where it is off."""
-    data = plain(_bench().engine.view())
+    data = _status(_bench().engine.view())
     data["learning"] = None
     assert "learning" not in "\n".join(control.render(data, as_json=False, explain=False))
     data["learning"] = plain(_learning(failure))
