@@ -90,11 +90,11 @@ def _market_terms(market: Market, new: NewOrder) -> Terms:
 def _check_price(market: Market, rules: VenueRules, side: int, price: Decimal) -> int:
     if not price.is_finite() or price <= 0:
         raise VenueReject(Reject.PRICE_RANGE, f"price {price}")
+    if price > market.instrument.price(_MAX_TICKS):
+        raise VenueReject(Reject.PRICE_RANGE, f"price {price}")
     if price % market.tick:
         raise VenueReject(Reject.PRICE_TICK, f"price {price} is not a multiple of {market.tick}")
     ticks = int(price / market.instrument.tick)
-    if ticks > _MAX_TICKS:
-        raise VenueReject(Reject.PRICE_RANGE, f"price {price}")
     last = market.instrument.price(market.last_price)
     if last:
         above = side > 0 and price > last * (1 + rules.collar_up)

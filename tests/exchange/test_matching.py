@@ -136,6 +136,7 @@ def test_spot_market_buy_by_quote_amount(bench):
         ("99.0", "0.005", Reject.MIN_NOTIONAL),
         ("0", "0.1", Reject.PRICE_RANGE),
         ("106.0", "0.1", Reject.PRICE_COLLAR),
+        ("1e40", "0.1", Reject.PRICE_RANGE),
     ],
 )
 def test_filters(bench, price, qty, expected):
