@@ -34,7 +34,7 @@ def _objects(text: str) -> list[Mapping[str, str]]:
         raise ApiError(-1130, "Data sent for parameter 'batchOrders' is not valid.")
     if not 1 <= len(items) <= MAX_BATCH:
         raise ApiError(-4082, f"Invalid number of batch place orders: {len(items)}")
-    return [{name: _text(value) for name, value in item.items()} for item in items]
+    return [{key: _text(value) for key, value in item.items() if value is not None} for item in items]
 
 
 def _text(value: Any) -> str:
@@ -217,7 +217,9 @@ def _cancel_list(params: Params) -> list[tuple[int | None, str | None]]:
             raise ApiError(-1130, f"Data sent for parameter '{name}' is not valid.") from error
         if not isinstance(items, list) or not 1 <= len(items) <= MAX_BATCH_CANCEL:
             raise ApiError(-4032, "Exceed maximum cancel order size.")
-        return [(int(item), None) if is_id else (None, str(item)) for item in items]
+        if is_id and not all(type(item) is int for item in items):
+            raise ApiError(-1130, f"Data sent for parameter '{name}' is not valid.")
+        return [(item, None) if is_id else (None, str(item)) for item in items]
     raise ApiError(
         -1102, "Param 'origClientOrderIdList' or 'orderIdList' must be sent, but both were empty/null!"
     )

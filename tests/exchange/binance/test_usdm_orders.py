@@ -241,7 +241,7 @@ def test_batches_answer_each_for_itself(venue):
 
     async def scenario(v):
         good = {**LIMIT, "price": v.price("BUY", 100)}
-        batch = [good, {**good, "quantity": "0"}, {**good, "price": v.price("BUY", 200)}]
+        batch = [good, {**good, "quantity": "0"}, {**good, "price": v.price("BUY", 200), "reduceOnly": None}]
         _, answers, _ = await v.send(
             "POST", "/fapi/v1/batchOrders", {"batchOrders": orjson.dumps(batch).decode()}
         )
@@ -252,6 +252,11 @@ def test_batches_answer_each_for_itself(venue):
             "DELETE", "/fapi/v1/batchOrders", {"symbol": "BTCUSDT", "orderIdList": str([*ids, 1])}
         )
         assert [a.get("status", a.get("code")) for a in gone] == ["CANCELED", "CANCELED", -2011]
+        for wrong in ('["a"]', "[null]", "[1.5]", "x"):
+            _, refused, _ = await v.send(
+                "DELETE", "/fapi/v1/batchOrders", {"symbol": "BTCUSDT", "orderIdList": wrong}
+            )
+            assert refused["code"] == -1130, wrong
 
     run(venue, scenario)
 
