@@ -183,14 +183,14 @@ class UsdmTrade:
         """Orders of a contract, ended ones too."""
         board = self.desk.board(call.params)
         records = self.desk.exchange.all_orders(call.owner, board.symbol)
-        chosen = history.orders(records, call.params, call.params.limit(500, 1000))
+        chosen = history.orders(records, call.params, call.params.limit(500, 1000), spot=False)
         return [usdm_orders.queried(self.desk, board, order) for order in chosen]
 
     def user_trades(self, call: Call) -> list[dict[str, Any]]:
         """The account's trades on a contract."""
         board = self.desk.board(call.params)
         limit = call.params.limit(500, 1000)
-        trades = history.own_trades(call.owner, board.symbol, call.params, limit)
+        trades = history.own_trades(call.owner, board.symbol, call.params, limit, spot=False)
         return [usdm_orders.own_trade(board, trade) for trade in trades]
 
 
