@@ -81,6 +81,7 @@ MISSING = "Mandatory parameter '{}' was not sent, was empty/null, or malformed."
 ILLEGAL = "Illegal characters found in parameter '{}'; legal range is '{}'."
 INVALID = "Data sent for parameter '{}' is not valid."
 UNREAD = "Not all sent parameters were read; read '{}' parameter(s) but was sent '{}'."
+STP = "This symbol does not allow the specified self-trade prevention mode."
 REFUSALS = [
     ({"symbol": "NOPE"}, -1121, "Invalid symbol."),
     ({"side": "UP"}, -1117, "Invalid side."),
@@ -102,6 +103,10 @@ REFUSALS = [
     ({"quantity": "9"}, -2010, "Account has insufficient balance for requested action."),
     ({"newClientOrderId": "a b"}, -1100, ILLEGAL.format("newClientOrderId", CLIENT_ID_RANGE)),
     ({"selfTradePreventionMode": "X"}, -1130, INVALID.format("selfTradePreventionMode")),
+    ({"selfTradePreventionMode": "NONE"}, -1013, STP),
+    ({"selfTradePreventionMode": "DECREMENT"}, -1013, STP),
+    ({"icebergQty": "0.001"}, -1013, "Iceberg orders are not supported for this symbol."),
+    ({"strategyType": "5"}, -1134, "strategyType was less than 1000000."),
     ({"postOnly": "true"}, -1104, UNREAD.format(8, 9)),
 ]  # fmt: skip
 
