@@ -8,6 +8,7 @@ from asmm_daemon.exchange.binance.desk import Desk
 from asmm_daemon.exchange.binance.endpoint import Call
 from asmm_daemon.exchange.binance.errors import bad_symbol
 from asmm_daemon.exchange.binance.tags import SPOT_STP_MODES
+from asmm_daemon.exchange.rules import MAX_PRICE
 
 RATE_LIMITS: list[dict[str, Any]] = [
     {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
@@ -78,12 +79,12 @@ class SpotInfo:
 
     def _filters(self, board: Board) -> list[dict[str, Any]]:
         market, instrument, rules = board.market, board.market.instrument, self.desk.exchange.rules
-        price, qty = board.scales.price, board.scales.qty
+        qty = board.scales.qty
         return [
             {
                 "filterType": "PRICE_FILTER",
                 "minPrice": fixed(market.tick, SPOT_PLACES),
-                "maxPrice": price.text(10**15 // price.factor),
+                "maxPrice": fixed(MAX_PRICE, SPOT_PLACES),
                 "tickSize": fixed(market.tick, SPOT_PLACES),
             },
             {

@@ -90,6 +90,7 @@ REFUSALS = [
     ({"price": "50000.001"}, -1111, "Precision is over the maximum defined for this asset."),
     ({"quantity": "0.001"}, -4164, NOTIONAL),
     ({"price": "99999"}, -4016, "Price is higher than mark price multiplier cap."),
+    ({"side": "SELL", "price": "10000000.10"}, -4002, "Price greater than max price."),
     ({"side": "SELL", "price": "9999"}, -4024, "Price is lower than mark price multiplier floor."),
     ({"reduceOnly": "true"}, -2022, "ReduceOnly Order is rejected."),
     ({"quantity": "900"}, -2019, "Margin is insufficient."),

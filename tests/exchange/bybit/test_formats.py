@@ -105,6 +105,10 @@ def test_filters_of_both_categories():
     linear = make_instrument("bybit-linear", "BTCUSDT", "BTC", "USDT", Decimal("0.10"), Decimal("0.001"))
     info = instrument_info(linear, Decimal("0.50"), linear.lot, is_listed=True)
     assert (info["priceFilter"]["tickSize"], info["lotSizeFilter"]["qtyStep"]) == ("0.50", "0.001")
+    assert (info["priceFilter"]["maxPrice"], info["riskParameters"]["priceLimitRatioX"]) == (
+        "10000000.00",
+        "0.1",
+    )
     assert (info["contractType"], info["settleCoin"], info["fundingInterval"]) == (
         "LinearPerpetual",
         "USDT",

@@ -152,6 +152,8 @@ REFUSALS = [
     ("linear", {"qty": "NaN"}, 10001, "Qty invalid"),
     ("linear", {"qty": "1_0"}, 10001, "Qty invalid"),
     ("linear", {"price": "1e40"}, 110003, "Order price is out of permissible range."),
+    ("linear", {"side": "Sell", "price": "10000000.1"}, 110003, "Order price is out of permissible range."),
+    ("linear", {"price": "110.1"}, 110003, "Order price exceeds the allowable range."),
     ("spot", {"price": "1e40"}, 170132, "Order price too high."),
     ("linear", {"qty": "0.0001"}, 10001, "The number of contracts exceeds minimum limit allowed"),
     ("linear", {"qty": "0.0015"}, 10001, "Qty invalid"),
