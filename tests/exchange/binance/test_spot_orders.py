@@ -234,6 +234,28 @@ def test_unsubscribe_terminates_the_stream(venue):
     run(venue, scenario)
 
 
+def test_a_session_tells_its_own_state(venue):
+    """session.status knows since when it stands, whether it tells limits, whether it has a user stream."""
+
+    async def scenario(v):
+        before_ms = v.server.time_ms()
+        async with v.http.ws_connect(f"{v.ws}/ws-api/v3?returnRateLimits=false") as ws:
+            seen = []
+            for _ in range(2):
+                await ws.send_json({"id": "st", "method": "session.status"})
+                seen.append(orjson.loads((await ws.receive()).data)["result"])
+                await subscribe(v, ws)
+            first, second = seen
+            assert before_ms <= first["connectedSince"] == second["connectedSince"] <= first["serverTime"]
+            assert (first["returnRateLimits"], first["userDataStream"], second["userDataStream"]) == (
+                False,
+                False,
+                True,
+            )
+
+    run(venue, scenario)
+
+
 def test_listen_key_life(venue):
     """A listen key is one per account, can be extended and closed, and is unknown afterwards."""
 
