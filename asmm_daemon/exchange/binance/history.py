@@ -30,7 +30,7 @@ def _within(t_ns: int, start_ms: int | None, end_ms: int | None) -> bool:
 
 def _time_range(params: Params, *, spot: bool) -> tuple[int | None, int | None]:
     """StartTime and endTime: at most a day apart on spot, a week on USD-M, which also ends it there."""
-    start, end = params.optional_integer("startTime"), params.optional_integer("endTime")
+    start, end = params.optional_time_ms("startTime"), params.optional_time_ms("endTime")
     if start is None:
         return start, end
     if spot:

@@ -62,6 +62,12 @@ def test_a_start_alone_reaches_a_week_on_usdm(past):
         assert len(listed(startTime=START_MS)) == 3
 
 
+def test_times_may_be_written_in_microseconds(past):
+    """A range in microseconds finds the same rows."""
+    for listed in past("binance"):
+        assert len(listed(startTime=START_MS * 1000, endTime=(START_MS + DAY_MS) * 1000)) == 2
+
+
 def test_trades_are_paged_by_their_ids(past):
     """From one id on, oldest first; the latest without any; never together with a time."""
     for product in ("binance", "binanceusdm"):
