@@ -213,9 +213,11 @@ class Matcher:
             if market.model.available(order.side, short_of, order.left) >= order.left:
                 break
             if order.stp in (Stp.MAKER, Stp.BOTH):
+                met.met = order.oid
                 self._book.end(account, market, met, CancelWhy.STP, ENGINE, t_ns)
                 touched.append((met.side, met.price_ticks))
             if order.stp in (Stp.TAKER, Stp.BOTH):
+                order.met = met.oid
                 return short_of, True
         return order.price_ticks, False
 

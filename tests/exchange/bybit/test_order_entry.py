@@ -300,9 +300,11 @@ def test_self_match_prevention_ends_the_maker(desk):
     room.hub.names.add("order")
     resting = room.limit("Sell", "100.1")
     room.hub.take("order")
-    room.limit("Buy", "100.1", "0.2", smpType="CancelMaker")
+    taker = room.limit("Buy", "100.1", "0.2", smpType="CancelMaker")
     told = {row["orderId"]: row for message in room.hub.take("order") for row in message["data"]}
-    assert told[resting["orderId"]]["cancelType"] == "CancelBySmp"
+    ended = told[resting["orderId"]]
+    assert (ended["cancelType"], ended["smpOrderId"]) == ("CancelBySmp", taker["orderId"])
+    assert told[taker["orderId"]]["smpOrderId"] == ""
 
 
 def test_a_reduce_only_order_goes_with_its_position(desk):
