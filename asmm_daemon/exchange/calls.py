@@ -82,7 +82,12 @@ class Calls:
                 await connection.finish()
 
     async def _rest(self, request: web.Request, handler: WebHandler) -> web.StreamResponse:
-        body = await request.read()
+        try:
+            body = await request.read()
+        except ConnectionError:
+            return _cut(request)
+        except web.RequestPayloadError:
+            return web.Response(status=400, text="malformed body")
         params = _read_params(request, body)
         origin = Origin("rest", None, next(self._requests))
         request[REQUEST] = Incoming(origin, params, body)

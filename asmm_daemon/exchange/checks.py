@@ -6,7 +6,7 @@ from typing import NamedTuple
 from asmm_daemon.core.fills import BUY_AT_ANY, SELL_AT_ANY
 from asmm_daemon.exchange.market import Market
 from asmm_daemon.exchange.orders import ZERO, NewOrder, OrderType, Reject, VenueReject
-from asmm_daemon.exchange.rules import VenueRules
+from asmm_daemon.exchange.rules import MAX_PRICE, VenueRules
 
 _MAX_TICKS = 2**50
 
@@ -90,15 +90,15 @@ def _market_terms(market: Market, new: NewOrder) -> Terms:
 def _check_price(market: Market, rules: VenueRules, side: int, price: Decimal) -> int:
     if not price.is_finite() or price <= 0:
         raise VenueReject(Reject.PRICE_RANGE, f"price {price}")
+    if price > min(MAX_PRICE, market.instrument.price(_MAX_TICKS)):
+        raise VenueReject(Reject.PRICE_RANGE, f"price {price}")
     if price % market.tick:
         raise VenueReject(Reject.PRICE_TICK, f"price {price} is not a multiple of {market.tick}")
     ticks = int(price / market.instrument.tick)
-    if ticks > _MAX_TICKS:
-        raise VenueReject(Reject.PRICE_RANGE, f"price {price}")
     last = market.instrument.price(market.last_price)
     if last:
-        above = side > 0 and price > last * (1 + rules.collar_up)
-        below = side < 0 and price < last * (1 - rules.collar_down)
+        above = (side > 0 or rules.collar_both) and price > last * (1 + rules.collar_up)
+        below = (side < 0 or rules.collar_both) and price < last * (1 - rules.collar_down)
         if above or below:
             raise VenueReject(Reject.PRICE_COLLAR, f"price {price} against a last price of {last}")
     return ticks

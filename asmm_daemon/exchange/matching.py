@@ -180,6 +180,8 @@ class Matcher:
     ) -> CancelWhy | None:
         """Trades and rests; why the remainder must end, None when it rests or nothing is left."""
         limit, stopped = self._prevent_self_trade(account, market, order, t_ns, touched)
+        if order.tif is Tif.FOK and market.model.available(order.side, limit, order.left) < order.left:
+            return CancelWhy.STP if stopped else CancelWhy.EXPIRED
         rest = order.kind is OrderType.LIMIT and order.tif in (Tif.GTC, Tif.PO) and not stopped
         result = market.model.place(
             order.oid, order.side, limit, order.left, t_ns, post_only=order.tif is Tif.PO, rest=rest
@@ -211,9 +213,11 @@ class Matcher:
             if market.model.available(order.side, short_of, order.left) >= order.left:
                 break
             if order.stp in (Stp.MAKER, Stp.BOTH):
+                met.met = order.oid
                 self._book.end(account, market, met, CancelWhy.STP, ENGINE, t_ns)
                 touched.append((met.side, met.price_ticks))
             if order.stp in (Stp.TAKER, Stp.BOTH):
+                order.met = met.oid
                 return short_of, True
         return order.price_ticks, False
 

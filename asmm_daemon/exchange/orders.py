@@ -134,7 +134,8 @@ class OrderRecord:
     """An accepted order; the exchange is its only writer.
 
     `oid` is an integer, unique over all symbols and restarts; a wire may print it in its own way.
-    `left` is what still rests or matches, in lots; `locked` is the spot amount that it holds.
+    `left` is what still rests or matches, in lots; `locked` is the spot amount that it holds; `met` is
+    the order of the same account that self-trade prevention kept it from.
     """
 
     oid: int
@@ -162,6 +163,7 @@ class OrderRecord:
     locked: Decimal = ZERO
     why: CancelWhy | None = None
     amends: int = 0
+    met: int | None = None
 
     @property
     def is_open(self) -> bool:

@@ -17,7 +17,7 @@ class VenueRules:
     - `cid_unique`: a client id may not repeat among open orders, or among all that are remembered.
     - `amend_below_filled`: an amended total at or below what has filled cancels, or is refused.
     - `collar_up`, `collar_down`: a buy may cost at most last × (1 + up), a sell bring at least
-      last × (1 − down): the percent-price filters.
+      last × (1 − down): the percent-price filters. `collar_both`: both bounds hold for either side.
     - `rebate_in_other_asset`: a spot rebate is paid in the asset that the order gave, not received.
     """
 
@@ -31,6 +31,7 @@ class VenueRules:
     amend_below_filled: Literal["reject", "cancel"]
     collar_up: Decimal
     collar_down: Decimal
+    collar_both: bool
     rebate_in_other_asset: bool
     leverage: int
     max_leverage: int
@@ -42,6 +43,8 @@ class VenueRules:
         return self.product in ("binanceusdm", "bybit-linear")
 
 
+MAX_PRICE = Decimal(10_000_000)
+"""The highest price of an order, in quote: no recording reaches it, each price of a feed is orderable."""
 RULES: dict[Product, VenueRules] = {
     "binance": VenueRules(
         product="binance",
@@ -54,6 +57,7 @@ RULES: dict[Product, VenueRules] = {
         amend_below_filled="reject",
         collar_up=Decimal(4),
         collar_down=Decimal("0.8"),
+        collar_both=True,
         rebate_in_other_asset=False,
         leverage=1,
         max_leverage=1,
@@ -70,6 +74,7 @@ RULES: dict[Product, VenueRules] = {
         amend_below_filled="cancel",
         collar_up=Decimal("0.05"),
         collar_down=Decimal("0.05"),
+        collar_both=False,
         rebate_in_other_asset=False,
         leverage=20,
         max_leverage=125,
@@ -86,6 +91,7 @@ RULES: dict[Product, VenueRules] = {
         amend_below_filled="reject",
         collar_up=Decimal("0.5"),
         collar_down=Decimal("0.5"),
+        collar_both=False,
         rebate_in_other_asset=True,
         leverage=1,
         max_leverage=1,
@@ -102,6 +108,7 @@ RULES: dict[Product, VenueRules] = {
         amend_below_filled="reject",
         collar_up=Decimal("0.1"),
         collar_down=Decimal("0.1"),
+        collar_both=False,
         rebate_in_other_asset=True,
         leverage=10,
         max_leverage=100,

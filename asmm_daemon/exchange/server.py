@@ -7,7 +7,7 @@ from typing import TypeVar
 from aiohttp import web
 
 from asmm_daemon.clock import Clock
-from asmm_daemon.exchange.calls import REQUEST, WS_CONNECTION, Calls, Failure, Handler
+from asmm_daemon.exchange.calls import REQUEST, WS_CONNECTION, Calls, Failure, Handler, Incoming
 from asmm_daemon.exchange.connection import Connection
 from asmm_daemon.exchange.core import Exchange
 from asmm_daemon.exchange.faults import Faults
@@ -99,15 +99,15 @@ class Server:
 
     def origin(self, request: web.Request) -> Origin:
         """Where a REST request came from, for `Exchange` calls."""
-        return request[REQUEST].origin
+        return _incoming(request).origin
 
     def params(self, request: web.Request) -> Mapping[str, str]:
         """Query and form parameters of a REST request (a JSON body's top-level keys, as text)."""
-        return request[REQUEST].params
+        return _incoming(request).params
 
     def body(self, request: web.Request) -> bytes:
         """The raw body of a REST request, already read."""
-        return request[REQUEST].body
+        return _incoming(request).body
 
     async def websocket(self, request: web.Request, name: str, *, ping_s: float | None = None) -> Connection:
         """Accepts a WebSocket; `name` is what the log and faults call it (public, private, api).
@@ -226,3 +226,11 @@ class Server:
                 self.exchange.call_at(t_ns + every_ns, ping)
 
         self.exchange.call_at(self.exchange.now_ns + every_ns, ping)
+
+
+def _incoming(request: web.Request) -> Incoming:
+    """A REST request as read; a WebSocket handshake on a REST path is none."""
+    found = request.get(REQUEST)
+    if found is None:
+        raise web.HTTPBadRequest(text="no WebSocket is served at this path")
+    return found

@@ -136,6 +136,7 @@ def test_spot_market_buy_by_quote_amount(bench):
         ("99.0", "0.005", Reject.MIN_NOTIONAL),
         ("0", "0.1", Reject.PRICE_RANGE),
         ("106.0", "0.1", Reject.PRICE_COLLAR),
+        ("1e40", "0.1", Reject.PRICE_RANGE),
     ],
 )
 def test_filters(bench, price, qty, expected):
@@ -238,6 +239,23 @@ def test_self_trade_prevention(bench, stp, taken, taker_why, maker_why):
     taker = b.place(BUY, "100.2", "0.200", Tif.IOC, stp=stp)
     assert (taker.filled, taker.why, maker.why) == (D(taken), taker_why, maker_why)
     assert maker.filled == 0
+
+
+@pytest.mark.parametrize(
+    ("stp", "taker_why", "maker_why"),
+    [
+        (Stp.TAKER, CancelWhy.STP, None),
+        (Stp.MAKER, CancelWhy.EXPIRED, CancelWhy.STP),
+        (Stp.BOTH, CancelWhy.STP, CancelWhy.STP),
+    ],
+)
+def test_fill_or_kill_never_fills_in_part(bench, stp, taker_why, maker_why):
+    """Of 190 lots on offer 60 are the account's own: a FOK order for 180 trades nothing at all."""
+    b = bench()
+    maker = b.place(SELL, "100.2", "0.060")
+    taker = b.place(BUY, "100.2", "0.180", Tif.FOK, stp=stp)
+    assert (taker.filled, taker.why, maker.why) == (0, taker_why, maker_why)
+    assert b.lines("fill") == []
 
 
 def test_without_prevention_one_account_trades_with_itself(bench):

@@ -52,6 +52,34 @@ def test_rejections_become_the_wires_answer():
     asyncio.run(run())
 
 
+def test_a_client_that_goes_amid_its_request_is_no_failure(caplog):
+    """A connection that ends before its body is whole leaves no traceback, and no request in the log."""
+
+    async def run():
+        async with running() as rig:
+            _, writer = await asyncio.open_connection("127.0.0.1", int(rig.url.rpartition(":")[2]))
+            writer.write(b"POST /order HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\npx=99")
+            writer.close()
+            await writer.wait_closed()
+            assert (await rig.order("a"))[0] == 200
+            assert len(lines_of(rig, "request")) == 1
+
+    asyncio.run(run())
+    assert caplog.records == []
+
+
+def test_a_body_that_does_not_unpack_is_refused():
+    """A body that is not what its encoding says is the client's fault: 400, not 500."""
+
+    async def run():
+        async with running() as rig:
+            headers = {"Content-Encoding": "gzip"}
+            async with rig.session.post(f"{rig.url}/order", data=b"abcde", headers=headers) as response:
+                assert response.status == 400
+
+    asyncio.run(run())
+
+
 def test_order_latency_is_exact_on_the_venue_clock():
     """An order reaches the engine 200 venue ms after its request."""
 

@@ -98,9 +98,7 @@ class Gate:
         return key
 
     def _check_time(self, params: Params, now_ms: int) -> None:
-        timestamp = params.integer("timestamp")
-        if timestamp > 10**14:  # microseconds
-            timestamp //= 1000
+        timestamp = params.time_ms("timestamp")
         window = params.optional_decimal("recvWindow")
         window_ms = DEFAULT_WINDOW_MS if window is None else int(window)
         if window_ms > MAX_WINDOW_MS:

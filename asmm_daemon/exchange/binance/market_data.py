@@ -89,7 +89,8 @@ class MarketData:
         board = self.desk.board(call.params)
         params = call.params
         limit = params.limit(500, 1000)
-        start_id, start, end = (params.optional_integer(name) for name in ("fromId", "startTime", "endTime"))
+        start_id = params.optional_integer("fromId")
+        start, end = params.optional_time_ms("startTime"), params.optional_time_ms("endTime")
         if start_id is None and start is None and end is None:
             first = max(0, len(board.aggs) - limit)
             return [agg_body(board, board.aggs[i]) for i in range(first, len(board.aggs))]
@@ -116,8 +117,8 @@ class MarketData:
             raise ApiError(-1120, "Invalid interval.")
         board.candles.roll(call.now_ms)
         limit = call.params.limit(500, 1000 if self.desk.is_spot else 1500)
-        start = call.params.optional_integer("startTime")
-        end = call.params.optional_integer("endTime")
+        start = call.params.optional_time_ms("startTime")
+        end = call.params.optional_time_ms("endTime")
         candles = board.seconds() if seconds else board.candles.klines(interval)
         rows = [
             kline_row(board, interval, candle)

@@ -8,6 +8,7 @@ from asmm_daemon.exchange.binance.errors import ApiError
 
 DECIMAL_RANGE = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
 CLIENT_ID_RANGE = r"^[\.A-Z\:/a-z0-9_-]{1,36}$"
+_LAST_MS = 10**14
 _DECIMAL = re.compile(DECIMAL_RANGE)
 _CLIENT_ID = re.compile(CLIENT_ID_RANGE)
 _INTEGER = re.compile(r"^-?[0-9]{1,19}$")
@@ -63,6 +64,15 @@ class Params:
     def optional_integer(self, name: str) -> int | None:
         """A whole number that may be left out."""
         return self.integer(name) if name in self.values else None
+
+    def time_ms(self, name: str) -> int:
+        """A mandatory time in milliseconds; it may be written in microseconds."""
+        value = self.integer(name)
+        return value // 1000 if value > _LAST_MS else value
+
+    def optional_time_ms(self, name: str) -> int | None:
+        """A time that may be left out."""
+        return self.time_ms(name) if name in self.values else None
 
     def flag(self, name: str) -> bool:
         """A true/false parameter in any case, false when left out."""

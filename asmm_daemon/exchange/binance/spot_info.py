@@ -7,6 +7,8 @@ from asmm_daemon.exchange.binance.decimals import SPOT_PLACES, fixed, plain
 from asmm_daemon.exchange.binance.desk import Desk
 from asmm_daemon.exchange.binance.endpoint import Call
 from asmm_daemon.exchange.binance.errors import bad_symbol
+from asmm_daemon.exchange.binance.tags import SPOT_STP_MODES
+from asmm_daemon.exchange.rules import MAX_PRICE
 
 RATE_LIMITS: list[dict[str, Any]] = [
     {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
@@ -15,7 +17,6 @@ RATE_LIMITS: list[dict[str, Any]] = [
     {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 61000},
 ]
 STATUS = {"TRADING": "TRADING", "HALT": "HALT", "DELISTED": "BREAK"}
-_STP_MODES = ["EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"]
 
 
 class SpotInfo:
@@ -73,17 +74,17 @@ class SpotInfo:
             "permissions": [],
             "permissionSets": [["SPOT"]],
             "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
-            "allowedSelfTradePreventionModes": _STP_MODES,
+            "allowedSelfTradePreventionModes": list(SPOT_STP_MODES),
         }
 
     def _filters(self, board: Board) -> list[dict[str, Any]]:
         market, instrument, rules = board.market, board.market.instrument, self.desk.exchange.rules
-        price, qty = board.scales.price, board.scales.qty
+        qty = board.scales.qty
         return [
             {
                 "filterType": "PRICE_FILTER",
                 "minPrice": fixed(market.tick, SPOT_PLACES),
-                "maxPrice": price.text(10**15 // price.factor),
+                "maxPrice": fixed(MAX_PRICE, SPOT_PLACES),
                 "tickSize": fixed(market.tick, SPOT_PLACES),
             },
             {

@@ -9,7 +9,7 @@ from asmm_daemon.exchange.binance.decimals import SPOT_PLACES
 from asmm_daemon.exchange.binance.desk import Desk
 from asmm_daemon.exchange.binance.errors import ApiError
 from asmm_daemon.exchange.binance.params import Params
-from asmm_daemon.exchange.orders import NewOrder, OrderType, Tif
+from asmm_daemon.exchange.orders import NewOrder, OrderType, Stp, Tif
 from asmm_daemon.units import BUY, SELL
 
 NEW_ORDER = (
@@ -46,6 +46,8 @@ _UNSUPPORTED = {
     "TAKE_PROFIT": "Take profit orders are not supported for this symbol.",
     "TAKE_PROFIT_LIMIT": "Take profit limit orders are not supported for this symbol.",
 }
+_STP_MODES = ("NONE", *tags.SPOT_STP_MODES, "DECREMENT", "TRANSFER")
+LEAST_STRATEGY_TYPE = 1_000_000
 _TIFS = {"GTC": Tif.GTC, "IOC": Tif.IOC, "FOK": Tif.FOK}
 
 
@@ -63,17 +65,22 @@ def parse_new(desk: Desk, params: Params, known: tuple[str, ...] = NEW_ORDER) ->
         raise ApiError(-1013, _UNSUPPORTED[kind])
     if kind not in ("LIMIT", "MARKET", "LIMIT_MAKER"):
         raise ApiError(-1116, "Invalid orderType.")
-    for name in ("stopPrice", "trailingDelta", "icebergQty"):
+    if params.has("icebergQty"):
+        raise ApiError(-1013, "Iceberg orders are not supported for this symbol.")
+    for name in ("stopPrice", "trailingDelta"):
         if params.has(name):
             raise ApiError(-1106, f"Parameter '{name}' sent when not required.")
     params.only(known)
     tif = _tif(params, kind)
     qty, quote_qty, price = _amounts(params, kind)
+    strategy = params.optional_integer("strategyType")
+    if strategy is not None and strategy < LEAST_STRATEGY_TYPE:
+        raise ApiError(-1134, f"strategyType was less than {LEAST_STRATEGY_TYPE}.")
     tag = tags.Tag(
         kind,
         "GTC" if tif is Tif.PO or kind == "MARKET" else str(tif),
         strategy_id=params.optional_integer("strategyId"),
-        strategy_type=params.optional_integer("strategyType"),
+        strategy_type=strategy,
     )
     return NewOrder(
         symbol=symbol,
@@ -84,7 +91,7 @@ def parse_new(desk: Desk, params: Params, known: tuple[str, ...] = NEW_ORDER) ->
         price=price,
         quote_qty=quote_qty,
         cid=params.client_id("newClientOrderId") or desk.new_client_id(),
-        stp=tags.stp_mode(params),
+        stp=_stp(params),
         tag=tag,
     )
 
@@ -98,6 +105,13 @@ def _tif(params: Params, kind: str) -> Tif:
     if value not in _TIFS:
         raise ApiError(-1115, "Invalid timeInForce.")
     return _TIFS[value]
+
+
+def _stp(params: Params) -> Stp:
+    mode = params.optional("selfTradePreventionMode")
+    if mode in _STP_MODES and mode not in tags.SPOT_STP_MODES:
+        raise ApiError(-1013, "This symbol does not allow the specified self-trade prevention mode.")
+    return tags.stp_mode(params)
 
 
 def _amounts(params: Params, kind: str) -> tuple[Decimal | None, Decimal | None, Decimal | None]:

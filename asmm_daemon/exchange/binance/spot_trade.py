@@ -132,14 +132,14 @@ class SpotTrade:
         """Orders of a symbol, ended ones too."""
         board = self.desk.board(call.params)
         records = self.desk.exchange.all_orders(call.owner, board.symbol)
-        chosen = history.orders(records, call.params, call.params.limit(500, 1000))
+        chosen = history.orders(records, call.params, call.params.limit(500, 1000), spot=True)
         return [spot_orders.queried(self.desk, order) for order in chosen]
 
     def my_trades(self, call: Call) -> list[dict[str, Any]]:
         """The account's trades on a symbol."""
         board = self.desk.board(call.params)
         limit = call.params.limit(500, 1000)
-        trades = history.own_trades(call.owner, board.symbol, call.params, limit)
+        trades = history.own_trades(call.owner, board.symbol, call.params, limit, spot=True)
         return [spot_orders.own_trade(board, trade) for trade in trades]
 
     def prevented_matches(self, _: Call) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ STP_MODES = {
     "EXPIRE_MAKER": Stp.MAKER,
     "EXPIRE_BOTH": Stp.BOTH,
 }
+SPOT_STP_MODES = ("EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH")
+"""What every spot symbol allows; USD-M allows all."""
 STP_NAMES = {mode: name for name, mode in STP_MODES.items()}
 STATUS = {
     OrderState.NEW: "NEW",

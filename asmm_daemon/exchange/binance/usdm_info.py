@@ -6,6 +6,7 @@ from asmm_daemon.exchange.binance.board import Board
 from asmm_daemon.exchange.binance.decimals import fixed
 from asmm_daemon.exchange.binance.desk import Desk
 from asmm_daemon.exchange.binance.endpoint import Call
+from asmm_daemon.exchange.rules import MAX_PRICE
 from asmm_daemon.units import NS_PER_MS, wire
 
 RATE_LIMITS: list[dict[str, Any]] = [
@@ -80,7 +81,7 @@ class UsdmInfo:
             {
                 "filterType": "PRICE_FILTER",
                 "minPrice": fixed(market.tick, price.digits),
-                "maxPrice": price.text(10 ** (7 + price.digits) // price.factor),
+                "maxPrice": fixed(MAX_PRICE, price.digits),
                 "tickSize": fixed(market.tick, price.digits),
             },
             {"filterType": "LOT_SIZE", **lot, "stepSize": fixed(market.lot, qty.digits)},

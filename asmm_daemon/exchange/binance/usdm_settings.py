@@ -106,7 +106,7 @@ class UsdmSettings:
         params = call.params
         board = self.desk.optional_board(params)
         kind = params.optional("incomeType")
-        start, end = params.optional_integer("startTime"), params.optional_integer("endTime")
+        start, end = params.optional_time_ms("startTime"), params.optional_time_ms("endTime")
         limit = params.limit(100, 1000)
 
         def fits(entry: Income) -> bool:

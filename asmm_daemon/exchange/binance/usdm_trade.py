@@ -34,7 +34,7 @@ def _objects(text: str) -> list[Mapping[str, str]]:
         raise ApiError(-1130, "Data sent for parameter 'batchOrders' is not valid.")
     if not 1 <= len(items) <= MAX_BATCH:
         raise ApiError(-4082, f"Invalid number of batch place orders: {len(items)}")
-    return [{name: _text(value) for name, value in item.items()} for item in items]
+    return [{key: _text(value) for key, value in item.items() if value is not None} for item in items]
 
 
 def _text(value: Any) -> str:
@@ -183,14 +183,14 @@ class UsdmTrade:
         """Orders of a contract, ended ones too."""
         board = self.desk.board(call.params)
         records = self.desk.exchange.all_orders(call.owner, board.symbol)
-        chosen = history.orders(records, call.params, call.params.limit(500, 1000))
+        chosen = history.orders(records, call.params, call.params.limit(500, 1000), spot=False)
         return [usdm_orders.queried(self.desk, board, order) for order in chosen]
 
     def user_trades(self, call: Call) -> list[dict[str, Any]]:
         """The account's trades on a contract."""
         board = self.desk.board(call.params)
         limit = call.params.limit(500, 1000)
-        trades = history.own_trades(call.owner, board.symbol, call.params, limit)
+        trades = history.own_trades(call.owner, board.symbol, call.params, limit, spot=False)
         return [usdm_orders.own_trade(board, trade) for trade in trades]
 
 
@@ -217,7 +217,9 @@ def _cancel_list(params: Params) -> list[tuple[int | None, str | None]]:
             raise ApiError(-1130, f"Data sent for parameter '{name}' is not valid.") from error
         if not isinstance(items, list) or not 1 <= len(items) <= MAX_BATCH_CANCEL:
             raise ApiError(-4032, "Exceed maximum cancel order size.")
-        return [(int(item), None) if is_id else (None, str(item)) for item in items]
+        if is_id and not all(type(item) is int for item in items):
+            raise ApiError(-1130, f"Data sent for parameter '{name}' is not valid.")
+        return [(item, None) if is_id else (None, str(item)) for item in items]
     raise ApiError(
         -1102, "Param 'origClientOrderIdList' or 'orderIdList' must be sent, but both were empty/null!"
     )

@@ -30,9 +30,10 @@ _LINGER_NS = 100 * NS_PER_MS
 
 @dataclass(slots=True)
 class ApiSession:
-    """One connection: whether answers tell rate limits, and user streams by subscription id."""
+    """One connection: when it was opened, whether answers tell rate limits, user streams by their ids."""
 
     address: str
+    since_ms: int
     with_limits: bool
     subscriptions: dict[int, str] = field(default_factory=dict)
     issued: int = 0
@@ -54,7 +55,8 @@ class WsApi:
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         connection = await self.server.websocket(request, "api", ping_s=PING_S[self.desk.is_spot])
-        session = ApiSession(request.remote or "", request.query.get("returnRateLimits") != "false")
+        with_limits = request.query.get("returnRateLimits") != "false"
+        session = ApiSession(request.remote or "", self.desk.time_ms(), with_limits)
         connection.state = session
         stop = self.desk.exchange.call_at(
             self.desk.exchange.now_ns + DAY_NS, lambda _: connection.close(1001, "24 hours")
@@ -127,8 +129,8 @@ class WsApi:
         }
         both = {
             "session.logon": (user, lambda _: self._no_hmac_logon()),
-            "session.status": (Security.NONE, lambda _: self._status()),
-            "session.logout": (Security.NONE, lambda _: self._status()),
+            "session.status": (Security.NONE, lambda _: self._status(session)),
+            "session.logout": (Security.NONE, lambda _: self._status(session)),
         }
         known = {**both, **(spot_only if self.desk.is_spot else {})}
         if request.method not in known:
@@ -179,17 +181,16 @@ class WsApi:
     def _no_hmac_logon(self) -> None:
         raise ApiError(-4056, "HMAC_SHA256 API key is not supported.")
 
-    def _status(self) -> dict[str, Any]:
-        now_ms = self.desk.time_ms()
+    def _status(self, session: ApiSession) -> dict[str, Any]:
         body: dict[str, Any] = {
             "apiKey": None,
             "authorizedSince": None,
-            "connectedSince": now_ms,
-            "returnRateLimits": True,
-            "serverTime": now_ms,
+            "connectedSince": session.since_ms,
+            "returnRateLimits": session.with_limits,
+            "serverTime": self.desk.time_ms(),
         }
         if self.desk.is_spot:
-            body["userDataStream"] = False
+            body["userDataStream"] = bool(session.subscriptions)
         return body
 
     def _reply(self, request: WsRequest, outcome: Outcome, *, with_limits: bool) -> Reply:

@@ -9,6 +9,8 @@ import orjson
 
 from asmm_daemon.exchange.binance.errors import ApiError
 
+_ID_DIGITS = 18
+
 
 @dataclass(frozen=True, slots=True)
 class WsRequest:
@@ -22,8 +24,9 @@ class WsRequest:
 def parse(text: str) -> WsRequest:
     """Reads a request; raises ApiError -1135 for what is none."""
     try:
+        orjson.loads(text)  # the stricter one: no NaN, no half of a surrogate pair
         message = json.loads(text, parse_float=str, parse_int=_Number)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ApiError(-1135, "Invalid JSON Request") from error
     if not isinstance(message, dict) or not isinstance(message.get("method"), str):
         raise ApiError(-1135, "Invalid JSON Request")
@@ -32,6 +35,8 @@ def parse(text: str) -> WsRequest:
         raise ApiError(-1135, "Invalid JSON Request")
     request_id = message.get("id")
     if isinstance(request_id, _Number):
+        if len(request_id) > _ID_DIGITS:
+            raise ApiError(-1135, "Invalid JSON Request")
         request_id = int(request_id)
     fields = {name: _text(value) for name, value in params.items() if value is not None}
     return WsRequest(request_id, message["method"], fields)

@@ -4,13 +4,11 @@ Sources: https://bybit-exchange.github.io/docs/v5/account/wallet-balance, .../ac
 .../position, .../user/apikey-info, .../order/dcp
 """
 
-from decimal import Decimal, InvalidOperation
-
 from asmm_daemon.exchange.bybit.account_json import position_json, wallet_json
 from asmm_daemon.exchange.bybit.codes import PARAMS, ApiError
 from asmm_daemon.exchange.bybit.order_rest import Call, Result
 from asmm_daemon.exchange.bybit.state import DCP_DEFAULT_S, DCP_PRODUCT
-from asmm_daemon.exchange.bybit.text import ms, plain
+from asmm_daemon.exchange.bybit.text import ms, number, plain
 from asmm_daemon.exchange.market import Market
 
 
@@ -88,10 +86,9 @@ def set_leverage(call: Call) -> Result:
     if not state.check_category(params.get("category")) or state.category == "spot":
         raise ApiError(PARAMS, "params error: Category is invalid")
     symbol = state.market(params.get("symbol")).symbol
-    try:
-        buy, sell = Decimal(params.get("buyLeverage", "")), Decimal(params.get("sellLeverage", ""))
-    except InvalidOperation:
-        raise ApiError(PARAMS, "buy leverage invalid") from None
+    buy, sell = number(params.get("buyLeverage", "")), number(params.get("sellLeverage", ""))
+    if buy is None or sell is None:
+        raise ApiError(PARAMS, "buy leverage invalid")
     if buy != sell:
         raise ApiError(PARAMS, "buy leverage not equal to sell leverage")
     if not 1 <= buy <= state.max_leverage or buy != buy.to_integral_value():

@@ -7,13 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 from asmm_daemon.exchange.bybit.text import plain
+from asmm_daemon.exchange.rules import MAX_PRICE, RULES
 from asmm_daemon.units import Instrument
 
 LAUNCH_MS = 1_585_526_400_000
 MAX_LEVERAGE = Decimal(100)
 FUNDING_MINUTES = 480
-MAX_PRICE_TICKS = 10_000_000_000
-"""No recording reaches it: every price that a feed can show is orderable."""
 
 
 def instrument_info(
@@ -45,7 +44,7 @@ def _linear(instrument: Instrument, tick: Decimal, lot: Decimal) -> dict[str, An
         },
         "priceFilter": {
             "minPrice": format(tick, "f"),
-            "maxPrice": format(instrument.price(MAX_PRICE_TICKS), "f"),
+            "maxPrice": format(MAX_PRICE.quantize(tick), "f"),
             "tickSize": format(tick, "f"),
         },
         "lotSizeFilter": {
@@ -64,7 +63,7 @@ def _linear(instrument: Instrument, tick: Decimal, lot: Decimal) -> dict[str, An
         "lowerFundingRate": "-0.00375",
         "isPreListing": False,
         "preListingInfo": None,
-        "riskParameters": {"priceLimitRatioX": "0.01", "priceLimitRatioY": "0.02"},
+        "riskParameters": _price_limit(instrument),
         "displayName": "",
         "forbidUplWithdrawal": False,
     }
@@ -87,11 +86,17 @@ def _spot(instrument: Instrument, tick: Decimal, lot: Decimal) -> dict[str, Any]
             "minOrderQty": format(max(lot, instrument.qty(instrument.min_qty)), "f"),
             "maxOrderQty": max_qty,
             "minOrderAmt": plain(instrument.min_notional),
-            "maxOrderAmt": plain(instrument.qty(instrument.max_qty) * instrument.price(MAX_PRICE_TICKS)),
+            "maxOrderAmt": plain(instrument.qty(instrument.max_qty) * MAX_PRICE),
             "maxLimitOrderQty": max_qty,
             "maxMarketOrderQty": max_qty,
             "postOnlyMaxLimitOrderSize": max_qty,
         },
         "priceFilter": {"tickSize": format(tick, "f")},
-        "riskParameters": {"priceLimitRatioX": "0.05", "priceLimitRatioY": "0.05"},
+        "riskParameters": _price_limit(instrument),
     }
+
+
+def _price_limit(instrument: Instrument) -> dict[str, str]:
+    """One bound for buys and sells, around the last price."""
+    ratio = plain(RULES[instrument.product].collar_up)
+    return {"priceLimitRatioX": ratio, "priceLimitRatioY": ratio}

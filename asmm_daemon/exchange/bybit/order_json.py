@@ -153,7 +153,7 @@ def order_json(order: OrderRecord, category: Category) -> dict[str, Any]:
         "reduceOnly": order.reduce_only,
         "smpGroup": 0,
         "smpType": _SMP_NAMES[order.stp],
-        "smpOrderId": "",
+        "smpOrderId": "" if order.met is None else venue_id(order.met, "order", category),
         "slLimitPrice": "0",
         "tpLimitPrice": "0",
         "createdTime": str(ms(order.created_ns)),

@@ -6,13 +6,14 @@ Sources: https://bybit-exchange.github.io/docs/v5/order/create-order and .../ord
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from asmm_daemon.exchange.accounts import Account
 from asmm_daemon.exchange.bybit.codes import PARAMS, ApiError
 from asmm_daemon.exchange.bybit.order_json import SIDES, SMP, TIFS, TYPES, OrderTag
 from asmm_daemon.exchange.bybit.state import State
+from asmm_daemon.exchange.bybit.text import number
 from asmm_daemon.exchange.orders import NewOrder, OrderRecord, OrderType, Reject, Stp, Tif, VenueReject
 from asmm_daemon.units import BUY, Side
 
@@ -49,11 +50,8 @@ def positive(state: State, body: Body, name: str) -> Decimal | None:
     written = text(body, name)
     if written is None:
         return None
-    try:
-        value = Decimal(written)
-    except InvalidOperation:
-        raise _bad(state, name) from None
-    if not value.is_finite() or value <= 0:
+    value = number(written)
+    if value is None or value <= 0:
         raise _bad(state, name)
     return value
 

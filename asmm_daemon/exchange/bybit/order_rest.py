@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from asmm_daemon.exchange.accounts import Account
 from asmm_daemon.exchange.bybit.codes import PARAMS, ApiError
 from asmm_daemon.exchange.bybit.funding import funding_json
-from asmm_daemon.exchange.bybit.order_json import execution_json, order_json, tag_of
+from asmm_daemon.exchange.bybit.order_json import execution_json, order_json, status, tag_of
 from asmm_daemon.exchange.bybit.page import limit, page, time_range
 from asmm_daemon.exchange.bybit.state import State
 from asmm_daemon.exchange.bybit.text import ms
@@ -35,9 +35,12 @@ def _orders(call: Call, *, needs_market: bool) -> Iterable[OrderRecord]:
     """Orders that a query names, newest first: orderId > orderLinkId > symbol > baseCoin.
 
     `needs_market`: a contract query must name a symbol, base or settle coin when it names no order.
+    Conditional orders (`orderFilter` other than Order) are none here.
     """
     state, params = call.state, call.params
     if not state.check_category(params.get("category")):
+        return []
+    if params.get("orderFilter", "Order") not in ("", "Order"):
         return []
     rows = reversed(state.exchange.all_orders(call.account))
     if params.get("orderId"):
@@ -88,10 +91,15 @@ def realtime(call: Call) -> Result:
 
 
 def history(call: Call) -> Result:
-    """`/v5/order/history`: ended orders (and partly filled ones) of a time range."""
+    """`/v5/order/history`: ended orders of a time range (in one status)."""
     start, end = time_range(call.params, ms(call.state.exchange.now_ns))
+    wanted, category = call.params.get("orderStatus"), call.state.category
     rows = [
-        o for o in _orders(call, needs_market=False) if not o.is_open and start <= ms(o.created_ns) <= end
+        order
+        for order in _orders(call, needs_market=False)
+        if not order.is_open
+        and start <= ms(order.created_ns) <= end
+        and (not wanted or status(order, category) == wanted)
     ]
     return _order_page(call, rows)
 

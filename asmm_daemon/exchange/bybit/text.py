@@ -1,9 +1,12 @@
 """Numbers and ids as Bybit writes them: decimal strings, milliseconds, UUID-like ids."""
 
 import hashlib
+import re
 from decimal import Decimal
 
 from asmm_daemon.units import NS_PER_MS
+
+_NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 
 
 class Scale:
@@ -32,6 +35,11 @@ def plain(value: Decimal) -> str:
         return "0"
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def number(written: str) -> Decimal | None:
+    """The decimal that a client wrote, None for what is no finite number."""
+    return Decimal(written) if _NUMBER.fullmatch(written) else None
 
 
 def ms(t_ns: int) -> int:

@@ -139,5 +139,8 @@ def test_headers_and_bodies_on_the_wire(venue, product):
             status, body, headers = await v.send("GET", f"{root}/time")
             assert (status, body["code"]) == (429, -1003)
             assert 0 < int(headers["Retry-After"]) <= 60
+            handshake = {"Upgrade": "websocket", "Connection": "Upgrade"}
+            async with v.http.get(f"{v.rest}{root}/time", headers=handshake) as response:
+                assert response.status == 400
 
     asyncio.run(main())

@@ -81,6 +81,7 @@ MISSING = "Mandatory parameter '{}' was not sent, was empty/null, or malformed."
 ILLEGAL = "Illegal characters found in parameter '{}'; legal range is '{}'."
 INVALID = "Data sent for parameter '{}' is not valid."
 UNREAD = "Not all sent parameters were read; read '{}' parameter(s) but was sent '{}'."
+STP = "This symbol does not allow the specified self-trade prevention mode."
 REFUSALS = [
     ({"symbol": "NOPE"}, -1121, "Invalid symbol."),
     ({"side": "UP"}, -1117, "Invalid side."),
@@ -96,12 +97,18 @@ REFUSALS = [
     ({"quantity": "0.010001"}, -1013, "Filter failure: LOT_SIZE"),
     ({"quantity": "0.00005"}, -1013, "Filter failure: NOTIONAL"),
     ({"price": "50000.001"}, -1013, "Filter failure: PRICE_FILTER"),
-    ({"price": "1"}, -1013, "Filter failure: NOTIONAL"),
+    ({"price": "1"}, -1013, "Filter failure: PERCENT_PRICE_BY_SIDE"),
+    ({"side": "SELL", "price": "900000"}, -1013, "Filter failure: PERCENT_PRICE_BY_SIDE"),
+    ({"side": "SELL", "price": "10000000.01"}, -1013, "Filter failure: PRICE_FILTER"),
     ({"type": "LIMIT_MAKER"}, -1106, "Parameter 'timeInForce' sent when not required."),
     ({"type": "MARKET", "timeInForce": None}, -1106, "Parameter 'price' sent when not required."),
     ({"quantity": "9"}, -2010, "Account has insufficient balance for requested action."),
     ({"newClientOrderId": "a b"}, -1100, ILLEGAL.format("newClientOrderId", CLIENT_ID_RANGE)),
     ({"selfTradePreventionMode": "X"}, -1130, INVALID.format("selfTradePreventionMode")),
+    ({"selfTradePreventionMode": "NONE"}, -1013, STP),
+    ({"selfTradePreventionMode": "DECREMENT"}, -1013, STP),
+    ({"icebergQty": "0.001"}, -1013, "Iceberg orders are not supported for this symbol."),
+    ({"strategyType": "5"}, -1134, "strategyType was less than 1000000."),
     ({"postOnly": "true"}, -1104, UNREAD.format(8, 9)),
 ]  # fmt: skip
 
@@ -223,6 +230,28 @@ def test_unsubscribe_terminates_the_stream(venue):
             assert (second["id"], second["status"], second["result"]) == (7, 200, {})
             assert {limit["rateLimitType"] for limit in second["rateLimits"]} == {"REQUEST_WEIGHT"}
             assert not v.server.hub.wanted("main@executionReport")
+
+    run(venue, scenario)
+
+
+def test_a_session_tells_its_own_state(venue):
+    """session.status knows since when it stands, whether it tells limits, whether it has a user stream."""
+
+    async def scenario(v):
+        before_ms = v.server.time_ms()
+        async with v.http.ws_connect(f"{v.ws}/ws-api/v3?returnRateLimits=false") as ws:
+            seen = []
+            for _ in range(2):
+                await ws.send_json({"id": "st", "method": "session.status"})
+                seen.append(orjson.loads((await ws.receive()).data)["result"])
+                await subscribe(v, ws)
+            first, second = seen
+            assert before_ms <= first["connectedSince"] == second["connectedSince"] <= first["serverTime"]
+            assert (first["returnRateLimits"], first["userDataStream"], second["userDataStream"]) == (
+                False,
+                False,
+                True,
+            )
 
     run(venue, scenario)
 

@@ -90,6 +90,7 @@ REFUSALS = [
     ({"price": "50000.001"}, -1111, "Precision is over the maximum defined for this asset."),
     ({"quantity": "0.001"}, -4164, NOTIONAL),
     ({"price": "99999"}, -4016, "Price is higher than mark price multiplier cap."),
+    ({"side": "SELL", "price": "10000000.10"}, -4002, "Price greater than max price."),
     ({"side": "SELL", "price": "9999"}, -4024, "Price is lower than mark price multiplier floor."),
     ({"reduceOnly": "true"}, -2022, "ReduceOnly Order is rejected."),
     ({"quantity": "900"}, -2019, "Margin is insufficient."),
@@ -241,7 +242,7 @@ def test_batches_answer_each_for_itself(venue):
 
     async def scenario(v):
         good = {**LIMIT, "price": v.price("BUY", 100)}
-        batch = [good, {**good, "quantity": "0"}, {**good, "price": v.price("BUY", 200)}]
+        batch = [good, {**good, "quantity": "0"}, {**good, "price": v.price("BUY", 200), "reduceOnly": None}]
         _, answers, _ = await v.send(
             "POST", "/fapi/v1/batchOrders", {"batchOrders": orjson.dumps(batch).decode()}
         )
@@ -252,6 +253,11 @@ def test_batches_answer_each_for_itself(venue):
             "DELETE", "/fapi/v1/batchOrders", {"symbol": "BTCUSDT", "orderIdList": str([*ids, 1])}
         )
         assert [a.get("status", a.get("code")) for a in gone] == ["CANCELED", "CANCELED", -2011]
+        for wrong in ('["a"]', "[null]", "[1.5]", "x"):
+            _, refused, _ = await v.send(
+                "DELETE", "/fapi/v1/batchOrders", {"symbol": "BTCUSDT", "orderIdList": wrong}
+            )
+            assert refused["code"] == -1130, wrong
 
     run(venue, scenario)
 

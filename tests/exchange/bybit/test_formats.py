@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from asmm_daemon.exchange.bybit.candles import Candles, bar_end, bar_start
 from asmm_daemon.exchange.bybit.ids import MAX_ID, own_id, venue_id
 from asmm_daemon.exchange.bybit.instruments import instrument_info
-from asmm_daemon.exchange.bybit.text import Scale, plain
+from asmm_daemon.exchange.bybit.text import Scale, number, plain
 from asmm_daemon.exchange.feeds.markets import make_instrument
 
 STEPS = st.sampled_from(
@@ -28,6 +28,13 @@ def test_plain_decimals_lose_nothing(value):
     """Trailing zeros go, the value stays."""
     assert Decimal(plain(value)) == value
     assert plain(Decimal("10.00")) == "10"
+    assert number(plain(value)) == value
+
+
+@pytest.mark.parametrize("written", ["", "x", "NaN", "sNaN", "Infinity", "1_0", " 1", "1e9999", "٣"])
+def test_what_is_no_finite_number_is_none(written):
+    """Words, signals, separators and foreign digits are no numbers of a request."""
+    assert number(written) is None
     assert plain(Decimal(100)) == "100"
 
 
@@ -98,6 +105,10 @@ def test_filters_of_both_categories():
     linear = make_instrument("bybit-linear", "BTCUSDT", "BTC", "USDT", Decimal("0.10"), Decimal("0.001"))
     info = instrument_info(linear, Decimal("0.50"), linear.lot, is_listed=True)
     assert (info["priceFilter"]["tickSize"], info["lotSizeFilter"]["qtyStep"]) == ("0.50", "0.001")
+    assert (info["priceFilter"]["maxPrice"], info["riskParameters"]["priceLimitRatioX"]) == (
+        "10000000.00",
+        "0.1",
+    )
     assert (info["contractType"], info["settleCoin"], info["fundingInterval"]) == (
         "LinearPerpetual",
         "USDT",

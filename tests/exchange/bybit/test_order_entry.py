@@ -150,6 +150,11 @@ REFUSALS = [
     ("spot", {"symbol": "NOPE"}, 170121, "Invalid symbol."),
     ("linear", {"qty": "0"}, 10001, "Qty invalid"),
     ("linear", {"qty": "NaN"}, 10001, "Qty invalid"),
+    ("linear", {"qty": "1_0"}, 10001, "Qty invalid"),
+    ("linear", {"price": "1e40"}, 110003, "Order price is out of permissible range."),
+    ("linear", {"side": "Sell", "price": "10000000.1"}, 110003, "Order price is out of permissible range."),
+    ("linear", {"price": "110.1"}, 110003, "Order price exceeds the allowable range."),
+    ("spot", {"price": "1e40"}, 170132, "Order price too high."),
     ("linear", {"qty": "0.0001"}, 10001, "The number of contracts exceeds minimum limit allowed"),
     ("linear", {"qty": "0.0015"}, 10001, "Qty invalid"),
     ("spot", {"qty": "0.0015"}, 170137, "Order quantity has too many decimals."),
@@ -295,9 +300,11 @@ def test_self_match_prevention_ends_the_maker(desk):
     room.hub.names.add("order")
     resting = room.limit("Sell", "100.1")
     room.hub.take("order")
-    room.limit("Buy", "100.1", "0.2", smpType="CancelMaker")
+    taker = room.limit("Buy", "100.1", "0.2", smpType="CancelMaker")
     told = {row["orderId"]: row for message in room.hub.take("order") for row in message["data"]}
-    assert told[resting["orderId"]]["cancelType"] == "CancelBySmp"
+    ended = told[resting["orderId"]]
+    assert (ended["cancelType"], ended["smpOrderId"]) == ("CancelBySmp", taker["orderId"])
+    assert told[taker["orderId"]]["smpOrderId"] == ""
 
 
 def test_a_reduce_only_order_goes_with_its_position(desk):

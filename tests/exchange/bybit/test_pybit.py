@@ -150,6 +150,8 @@ def test_settings_and_fees(http, venue):
         http.set_leverage(category="linear", symbol="BTCUSDT", buyLeverage="5", sellLeverage="5")
         with pytest.raises(InvalidRequestError, match="leverage not modified"):
             http.set_leverage(category="linear", symbol="BTCUSDT", buyLeverage="5", sellLeverage="5")
+        with pytest.raises(InvalidRequestError, match="buy leverage invalid"):
+            http.set_leverage(category="linear", symbol="BTCUSDT", buyLeverage="sNaN", sellLeverage="sNaN")
 
 
 def test_wrong_signatures_are_told_apart(http, venue):

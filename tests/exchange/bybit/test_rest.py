@@ -132,6 +132,10 @@ def test_pages_follow_their_cursor(rest):
     rest.post("/v5/order/cancel-all", category=rest.venue.category, symbol="BTCUSDT")
     closed = rest.get("/v5/order/realtime", **query | {"openOnly": "1", "limit": "5"})[2]["result"]["list"]
     assert {row["orderStatus"] for row in closed} == {"Cancelled"}
+    for wanted, count in (({"orderStatus": "Cancelled"}, 2), ({"orderStatus": "Filled"}, 0)):
+        assert len(rest.get("/v5/order/history", **query | wanted)[2]["result"]["list"]) == count
+    for wanted, count in (({"orderFilter": "Order"}, 2), ({"orderFilter": "StopOrder"}, 0)):
+        assert len(rest.get("/v5/order/history", **query | wanted)[2]["result"]["list"]) == count
 
 
 def test_lists_want_a_market(rest):
