@@ -72,7 +72,7 @@ def run(
     from asmm_daemon import app as composition
 
     options = composition.RunOptions(
-        path, tuple(overrides or ()), duration_s(run_for) if run_for else None, summary, record
+        path, tuple(overrides or ()), None if run_for is None else duration_s(run_for), summary, record
     )
     raise typer.Exit(composition.run(options))
 

@@ -60,11 +60,11 @@ class Demo(Section):
     feed: str = "synthetic"
     speed: Annotated[float, Field(ge=0.1, le=60)] = 1.0
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
-    history_s: NotNegative = 1800.0
+    history_s: Annotated[float, Field(ge=0, le=604_800)] = 1800.0
     loop: bool = True
     log: str = ""
     faults: str = ""
-    order_latency_ms: NotNegative = 0.0
+    order_latency_ms: Annotated[float, Field(ge=0, le=60_000)] = 0.0
     maker_fee_bps: FeeBps | Literal["venue"] = "venue"
     taker_fee_bps: FeeBps | Literal["venue"] = "venue"
 

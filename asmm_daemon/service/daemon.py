@@ -313,10 +313,7 @@ class Daemon:
         self.notifier.ready(self.summary_line())
         ended = await supervisor.wait()
         if ended is not None and not self.stop.is_set():
-            name, error = ended
-            if error is not None:
-                _logger.error("a task failed", task=name, exc_info=error)
-            self._fail(f"{name} ended: {error!r}" if error else f"{name} ended unexpectedly")
+            self._task_ended(*ended)
         outcome = await self._shut_down()
         self.event_log = None  # what still comes in belongs to no session
         self._drained.set()
@@ -327,6 +324,14 @@ class Daemon:
             if not self.health.failure:
                 outcome = replace(outcome, exit="error", error=log.redact(f"{name} failed: {error!r}"))
         return outcome
+
+    def _task_ended(self, name: str, error: BaseException | None) -> None:
+        if isinstance(error, AsmmError):
+            self._fail(f"{name}: {error}")
+            return
+        if error is not None:
+            _logger.error("a task failed", task=name, exc_info=error)
+        self._fail(f"{name} ended: {error!r}" if error else f"{name} ended unexpectedly")
 
     async def _timer(self, run_for_s: float) -> None:
         try:

@@ -78,7 +78,12 @@ class ExchangeChild:
         try:
             line = await asyncio.wait_for(self._process.stdout.readline(), _START_S)
             self.ready = orjson.loads(line)
-        except (TimeoutError, orjson.JSONDecodeError):
+        except TimeoutError:
+            await self.__aexit__()
+            raise VenueError(
+                f"the embedded exchange did not start within {_START_S:g} s; is the machine busy? try again"
+            ) from None
+        except orjson.JSONDecodeError:
             process = self._process
             await self.__aexit__()
             kind = _FAULTS.get(process.returncode, VenueError)

@@ -4,14 +4,25 @@ What changes anything (`resume`, `pause`) is served on the control socket alone,
 daemon's user can open.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
-from aiohttp import web
+from aiohttp import http_exceptions, web
 
 from asmm_daemon.errors import StateError
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Leaves out requests that are no HTTP: the client is told, and anybody could fill the log with them."""
+    fault = record.exc_info[1] if record.exc_info else None
+    return not isinstance(fault, http_exceptions.HttpProcessingError)
+
+
+_logger = logging.getLogger("asmm.http")
+_logger.addFilter(_is_ours)
 
 
 class Subject(Protocol):
@@ -34,6 +45,13 @@ def _json(data: Any, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(data), status=status, content_type="application/json")
 
 
+def _reason(body: bytes) -> str:
+    asked = orjson.loads(body or b"{}")
+    if not isinstance(asked, dict):
+        raise StateError('write a JSON object, {"reason": "…"}')
+    return str(asked.get("reason", ""))
+
+
 def _app(subject: Subject, *, control: bool) -> web.Application:
     async def healthz(_: web.Request) -> web.Response:
         problem = subject.healthy()
@@ -48,8 +66,8 @@ def _app(subject: Subject, *, control: bool) -> web.Application:
 
     async def operate(request: web.Request) -> web.Response:
         try:
-            body = orjson.loads(await request.read() or b"{}")
-            done = await subject.operate(request.match_info["action"], str(body.get("reason", "")))
+            reason = _reason(await request.read())
+            done = await subject.operate(request.match_info["action"], reason)
         except (StateError, orjson.JSONDecodeError) as error:
             return _json({"error": str(error)}, 409)
         return _json({"done": done})
@@ -81,7 +99,9 @@ async def serve(subject: Subject, *, host: str, port: int, control: Path) -> Cal
     for is_control in (True, False):
         if not is_control and port == 0:
             continue
-        runner = web.AppRunner(_app(subject, control=is_control), access_log=None, shutdown_timeout=1.0)
+        runner = web.AppRunner(
+            _app(subject, control=is_control), access_log=None, logger=_logger, shutdown_timeout=1.0
+        )
         await runner.setup()
         runners.append(runner)
         sites.append(web.UnixSite(runner, str(control)) if is_control else web.TCPSite(runner, host, port))

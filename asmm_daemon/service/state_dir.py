@@ -78,18 +78,23 @@ class StateDir:
         self._write(_LATCH, "halt latch", orjson.dumps(asdict(Latch(reason, wall_ns()))))
 
     def clear_latch(self) -> None:
-        """Ends the halt, durably."""
-        (self.path / _LATCH).unlink(missing_ok=True)
-        self._sync()
+        """Ends the halt, durably. Raises StateError when it cannot."""
+        self._remove(_LATCH, "halt latch")
 
     def begin_session(self, settings: bytes) -> None:
         """Notes the settings under which orders will rest, for whoever cancels them after a crash."""
         self._write(_SESSION, "session's settings", settings)
 
     def end_session(self) -> None:
-        """Says that nothing of ours rests any more."""
-        (self.path / _SESSION).unlink(missing_ok=True)
-        self._sync()
+        """Says that nothing of ours rests any more. Raises StateError when it cannot."""
+        self._remove(_SESSION, "session's settings")
+
+    def _remove(self, name: str, what: str) -> None:
+        try:
+            (self.path / name).unlink(missing_ok=True)
+            self._sync()
+        except OSError as error:
+            raise StateError(f"the {what} in {self.path} cannot be removed: {error.strerror}") from None
 
     def _write(self, name: str, what: str, content: bytes) -> None:
         try:

@@ -1,4 +1,6 @@
 import gzip
+import os
+import resource
 import socket
 
 from process_tools import at
@@ -78,3 +80,25 @@ def test_a_summary_without_a_folder(daemon, tmp_path):
     """A summary that has nowhere to go is refused before the session, not lost after it."""
     maker = daemon(arguments=["--summary", str(tmp_path / "none" / "summary.json")])
     _refused(maker, 6, "--summary", "no such folder")
+
+
+def test_an_empty_duration(daemon):
+    """An empty --for is a mistake (a variable that was not set), not a session without an end."""
+    _refused(daemon(arguments=["--for", ""]), 2, "--for", "90s")
+
+
+def test_a_full_disk(exchange, daemon):
+    """Neither journal nor summary can be written: all cancelled, a message each, no traceback."""
+    venue = exchange()
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "wb") as output:
+        maker = daemon(*at(venue), output=output)
+    maker.wait_until_quoting()
+    resource.prlimit(maker.process.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    assert maker.process.wait(60) == 6
+    with os.fdopen(reader) as told:
+        text = told.read()
+    assert "journal.sqlite cannot be written" in text
+    assert "summary.json cannot be written" in text
+    assert "Traceback" not in text
+    assert venue.open_orders() == {}

@@ -7,6 +7,8 @@ import orjson
 import pytest
 
 from asmm_daemon import config
+from asmm_daemon.errors import VenueError
+from asmm_daemon.service import exchange_child
 from asmm_daemon.service.exchange_child import ExchangeChild
 
 SHIPPED = Path(__file__).resolve().parents[2] / "config.toml"
@@ -25,3 +27,15 @@ def test_the_exchange_charges_the_fee_of_the_settings(tmp_path: Path, fee: str, 
     asyncio.run(start())
     first = orjson.loads(log.read_bytes().splitlines()[0])
     assert [unit["maker"] for unit in first["symbols"]] == [rate]
+
+
+def test_an_exchange_that_is_too_slow_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a word of its own, the message names the time that it was given."""
+    monkeypatch.setattr(exchange_child, "_START_S", 0.01)
+
+    async def start() -> None:
+        async with ExchangeChild(config.load(SHIPPED)):
+            pass
+
+    with pytest.raises(VenueError, match=r"did not start within 0\.01 s"):
+        asyncio.run(start())

@@ -1,4 +1,5 @@
 import asyncio
+import socket
 import stat
 
 import aiohttp
@@ -115,3 +116,42 @@ def test_a_port_in_use_is_explained(tmp_path, unused_port):
             await stop()
 
     asyncio.run(go())
+
+
+def test_nonsense_is_answered_and_not_logged(tmp_path, unused_port, caplog):
+    """What is no HTTP, or no JSON object, is the client's fault: an answer, and no traceback in the log."""
+
+    def told(connection, request):
+        with connection:
+            connection.settimeout(5.0)
+            connection.sendall(request)
+            return connection.recv(4096).decode()
+
+    def use():
+        tcp = told(socket.create_connection(("127.0.0.1", unused_port)), b"\x16\x03\x01\x02\r\n\r\n")
+        with pytest.raises(StateError, match="write a JSON object"):
+            control._ask(tmp_path, "POST", "/operate/halt", ["lunch"])
+        return tcp
+
+    async def go():
+        stop = await http.serve(
+            _Subject(), host="127.0.0.1", port=unused_port, control=tmp_path / "control.sock"
+        )
+        try:
+            return await asyncio.to_thread(use)
+        finally:
+            await stop()
+
+    assert "400 Bad Request" in asyncio.run(go())
+    assert caplog.text == ""
+
+
+def test_a_daemon_that_fails_to_answer_is_said_plainly(tmp_path, monkeypatch):
+    """An internal error of the daemon is a message where it was asked, not a traceback."""
+    monkeypatch.setattr(_Subject, "status", lambda _: 1 / 0)
+
+    def use():
+        with pytest.raises(StateError, match="failed to answer"):
+            control.status(tmp_path)
+
+    _serve(tmp_path, use)

@@ -69,3 +69,12 @@ def test_a_state_folder_that_is_not_there_is_said(tmp_path):
     """A mistyped folder is no proof that nothing is open."""
     with pytest.raises(StateError, match="no such state folder"):
         unfinished_session(tmp_path / "none")
+
+
+def test_a_latch_that_cannot_be_removed_is_said(tmp_path):
+    """A halt that the disk does not let go stays, with a message."""
+    with StateDir(tmp_path) as state:
+        (tmp_path / "halted.json").mkdir()
+        with pytest.raises(StateError, match=f"the halt latch in {tmp_path} cannot be removed"):
+            state.clear_latch()
+        assert state.latch() is not None
