@@ -230,7 +230,7 @@ class Server:
 
 def _incoming(request: web.Request) -> Incoming:
     """A REST request as read; a WebSocket handshake on a REST path is none."""
-    found = request.get(REQUEST)
+    found: Incoming | None = request.get(REQUEST)
     if found is None:
         raise web.HTTPBadRequest(text="no WebSocket is served at this path")
     return found

@@ -12,6 +12,7 @@ from asmm_daemon.exchange.binance.endpoint import Call
 from asmm_daemon.exchange.binance.errors import ApiError, bad_symbol
 from asmm_daemon.exchange.binance.listen_keys import ListenKeys
 from asmm_daemon.exchange.binance.params import Params
+from asmm_daemon.exchange.binance.prevented import Prevented, PreventedMatches
 from asmm_daemon.exchange.binance.recent import Recent
 from asmm_daemon.exchange.binance.rejects import BinanceDialect
 from asmm_daemon.exchange.core import Exchange
@@ -40,6 +41,7 @@ class Desk:
         self.renaming: dict[int, str] = {}
         self.cancel_ids: Recent[int, str] = Recent()
         self.amendments = Amendments()
+        self.prevented = PreventedMatches()
         self._cid = itertools.count(1)
         self._execution = itertools.count(1)
         self._salt = seed
@@ -104,6 +106,15 @@ class Desk:
         if order.oid not in self.cancel_ids:
             self.cancel_ids[order.oid] = self.new_client_id()
         return self.cancel_ids[order.oid]
+
+    def prevented_match(self, order: OrderRecord) -> Prevented | None:
+        """The match that self-trade prevention kept an order from; None for other orders."""
+        if order.met is None:
+            return None
+        account = self.exchange.accounts[order.account]
+        return self.prevented.of_pair(
+            order, self.exchange.find(account, None, oid=order.met), order.updated_ns
+        )
 
     def refusing(self, action: Callable[[], T]) -> T:
         """Runs an action; what the exchange refuses becomes the venue's own error."""

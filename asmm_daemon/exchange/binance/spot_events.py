@@ -78,8 +78,10 @@ def execution_report(
         "W": ms(order.created_ns),
         "V": tags.STP_NAMES[order.stp],
     }
-    if kind == "TRADE_PREVENTION":
-        event |= {"v": 0, "A": eight(order.qty - order.filled), "B": eight(order.qty - order.filled)}
+    match = desk.prevented_match(order)
+    if kind == "TRADE_PREVENTION" and match is not None:
+        left = eight(order.qty - order.filled)
+        event |= {"v": match.number, "A": left, "B": left, "U": order.met, "Cs": order.symbol}
     if tag.strategy_id is not None:
         event["j"] = tag.strategy_id
     if tag.strategy_type is not None:

@@ -7,6 +7,7 @@ from asmm_daemon.exchange.binance import tags
 from asmm_daemon.exchange.binance.board import Board
 from asmm_daemon.exchange.binance.decimals import SPOT_PLACES, fixed
 from asmm_daemon.exchange.binance.desk import Desk
+from asmm_daemon.exchange.binance.prevented import brief
 from asmm_daemon.exchange.orders import CancelWhy, OrderRecord, Trade
 from asmm_daemon.units import NS_PER_MS
 
@@ -21,7 +22,7 @@ def eight(value: Decimal) -> str:
     return fixed(value, SPOT_PLACES)
 
 
-def terms(order: OrderRecord) -> dict[str, Any]:
+def terms(desk: Desk, order: OrderRecord) -> dict[str, Any]:
     """The part of an order that all answers share."""
     tag = tags.tag_of(order)
     body: dict[str, Any] = {
@@ -35,8 +36,9 @@ def terms(order: OrderRecord) -> dict[str, Any]:
         "type": tag.kind,
         "side": "BUY" if order.side > 0 else "SELL",
     }
-    if order.why is CancelWhy.STP:
-        body |= {"preventedMatchId": 0, "preventedQuantity": eight(order.qty - order.filled)}
+    match = desk.prevented_match(order)
+    if match is not None and order.why is CancelWhy.STP:
+        body |= {"preventedMatchId": match.number, "preventedQuantity": eight(order.qty - order.filled)}
     if tag.strategy_id is not None:
         body["strategyId"] = tag.strategy_id
     if tag.strategy_type is not None:
@@ -59,7 +61,7 @@ def result(desk: Desk, order: OrderRecord) -> dict[str, Any]:
     """The answer to a new order, newOrderRespType RESULT."""
     return {
         **ack(desk, order),
-        **terms(order),
+        **terms(desk, order),
         "workingTime": ms(order.created_ns),
         "selfTradePreventionMode": tags.STP_NAMES[order.stp],
     }
@@ -67,8 +69,10 @@ def result(desk: Desk, order: OrderRecord) -> dict[str, Any]:
 
 def full(desk: Desk, order: OrderRecord, fills: list[Trade]) -> dict[str, Any]:
     """The answer to a new order, newOrderRespType FULL."""
+    prevented = desk.prevented.of(order.account, order.symbol, order.oid, None)
     return {
         **result(desk, order),
+        **({"preventedMatches": [brief(match) for match in prevented]} if prevented else {}),
         "fills": [
             {
                 "price": eight(trade.price),
@@ -91,7 +95,7 @@ def cancelled(desk: Desk, order: OrderRecord, cancel_id: str) -> dict[str, Any]:
         "orderListId": -1,
         "clientOrderId": cancel_id,
         "transactTime": ms(order.updated_ns),
-        **terms(order),
+        **terms(desk, order),
         "selfTradePreventionMode": tags.STP_NAMES[order.stp],
     }
 
@@ -103,7 +107,7 @@ def queried(desk: Desk, order: OrderRecord) -> dict[str, Any]:
         "orderId": order.oid,
         "orderListId": -1,
         "clientOrderId": desk.cid(order),
-        **terms(order),
+        **terms(desk, order),
         "stopPrice": "0.00000000",
         "icebergQty": "0.00000000",
         "time": ms(order.created_ns),

@@ -7,6 +7,7 @@ from asmm_daemon.exchange.binance.amendments import spot_body
 from asmm_daemon.exchange.binance.desk import Desk
 from asmm_daemon.exchange.binance.endpoint import Call
 from asmm_daemon.exchange.binance.errors import ApiError, no_such_order
+from asmm_daemon.exchange.binance.prevented import listed
 from asmm_daemon.exchange.binance.spot_cancel import SpotCancel
 from asmm_daemon.exchange.orders import NewOrder, OrderRecord
 
@@ -142,9 +143,16 @@ class SpotTrade:
         trades = history.own_trades(call.owner, board.symbol, call.params, limit, spot=True)
         return [spot_orders.own_trade(board, trade) for trade in trades]
 
-    def prevented_matches(self, _: Call) -> list[dict[str, Any]]:
-        """Orders that expired because of self-trade prevention: none is kept in this form."""
-        return []
+    def prevented_matches(self, call: Call) -> list[dict[str, Any]]:
+        """Matches that self-trade prevention stopped: one by its id, or those of an order."""
+        params = call.params
+        board = self.desk.board(params)
+        number, oid = params.optional_integer("preventedMatchId"), params.optional_integer("orderId")
+        if (number is None) == (oid is None):
+            raise ApiError(-1128, "Combination of optional parameters invalid.")
+        first = params.optional_integer("fromPreventedMatchId") or 0
+        found = self.desk.prevented.of(call.owner.name, board.symbol, oid, number)
+        return [listed(match) for match in found if match.number >= first][: params.limit(500, 1000)]
 
 
 def _replace_error(
