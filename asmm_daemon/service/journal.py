@@ -18,6 +18,7 @@ import orjson
 from asmm_daemon.clock import wall_ns
 from asmm_daemon.core.records import Record, RecordKind
 from asmm_daemon.errors import StateError
+from asmm_daemon.units import NS_PER_S
 
 _SCHEMA = """
 create table if not exists sessions (
@@ -37,6 +38,12 @@ create unique index if not exists fill_once on records(symbol, key) where kind =
 create index if not exists by_kind on records(kind, seq);
 """
 FILE_NAME = "journal.sqlite"
+_BEGIN = """
+insert into sessions (epoch, started_wall_ns, mode, venue, symbols, config_sha256, model_sha256)
+select max(coalesce(max(epoch), 0) + 1, ?), ?, ?, ?, ?, ?, ? from sessions
+"""
+"""The epoch is the second of the start, unless the last one is not below it: a journal that was lost, or
+came from a backup, leads to no client order id that its venue has seen before."""
 _CACHE_KIB = 256
 """Pages kept in memory: the writer only appends, and a larger cache would fill for hours."""
 EXPLAINS_KEPT = 250_000
@@ -84,11 +91,10 @@ class Journal:
         try:
             self._db = _connect(self.path)
             with self._db:
+                now_ns = wall_ns()
                 cursor = self._db.execute(
-                    "insert into sessions"
-                    " (started_wall_ns, mode, venue, symbols, config_sha256, model_sha256)"
-                    " values (?, ?, ?, ?, ?, ?)",
-                    (wall_ns(), mode, venue, " ".join(symbols), config_sha256, model_sha256),
+                    _BEGIN,
+                    (now_ns // NS_PER_S, now_ns, mode, venue, " ".join(symbols), config_sha256, model_sha256),
                 )
             self.epoch = int(cursor.lastrowid or 0)
         except sqlite3.Error as error:

@@ -70,6 +70,22 @@ def test_a_killed_daemon_leaves_orders_that_cancel_removes_and_a_restart_adopts(
     assert _judge(venue, second.state / FILE_NAME) == []
 
 
+def test_a_lost_journal_leads_to_no_old_order_id(exchange, daemon):
+    """A killed daemon whose journal is gone starts anew: old orders go, and no id is used twice (S4)."""
+    venue = exchange()
+    first = daemon(*at(venue))
+    first.wait_until_quoting()
+    first.end(signal.SIGKILL)
+    for path in first.state.glob("journal.sqlite*"):
+        path.unlink()
+    second = daemon(*at(venue))
+    second.wait_until_quoting()
+    assert second.end() == 0, second.text()
+    used = [line["cid"] for line in venue.lines() if line["ev"] == "accept"]
+    assert len(used) == len(set(used)) > 2
+    assert venue.open_orders() == {}
+
+
 def test_cancel_clears_what_a_crash_left(exchange, daemon):
     """`asmm cancel` without a daemon: ours go, another client's order stays."""
     venue = exchange()

@@ -67,15 +67,21 @@ def test_the_cache_stays_small_however_much_is_written(tmp_path):
     asyncio.run(session())
 
 
-def test_epochs_grow_with_every_start(tmp_path):
-    """Each session has its own epoch, so that client order ids never repeat."""
+def test_epochs_grow_with_every_start(tmp_path, monkeypatch):
+    """Each session has its own epoch, so that client order ids never repeat: without its journal too."""
 
     async def session():
         journal = _open(tmp_path)
         await journal.close("signal")
         return journal.epoch
 
-    assert [asyncio.run(session()), asyncio.run(session())] == [1, 2]
+    def at(second):
+        monkeypatch.setattr("asmm_daemon.service.journal.wall_ns", lambda: second * 1_000_000_000)
+        return asyncio.run(session())
+
+    assert [at(100), at(100), at(90), at(110)] == [100, 101, 102, 110]
+    (tmp_path / FILE_NAME).unlink()
+    assert at(111) == 111
 
 
 def test_a_disk_that_refuses_is_an_error_not_silence(tmp_path):
