@@ -138,6 +138,7 @@ class _Session:
         self.interrupted = asyncio.Event()
         self.hung_up = False
         self.daemon: Daemon | None = None
+        self.child: ExchangeChild | None = None
         self.notifier = Notifier()
 
     async def run(self, state: StateDir) -> int:
@@ -176,7 +177,7 @@ class _Session:
         clock = Clock(speed=settings.demo.speed)
         rest_url, ws_url = settings.venue.rest_url, settings.venue.ws_url
         if settings.embedded:
-            child = await stack.enter_async_context(ExchangeChild(settings))
+            self.child = child = await stack.enter_async_context(ExchangeChild(settings))
             rest_url, ws_url = child.rest_url, child.ws_url
         venue = make_venue(settings, self.keys, clock, rest_url, ws_url)
         stack.push_async_callback(venue.close)
@@ -260,8 +261,12 @@ class _Session:
             self.online.start()
         if not self.settings.embedded:
             daemon.state.begin_session(orjson.dumps(self.settings.public()))
-        async with Screen(daemon.health) if sys.stdout.isatty() else contextlib.nullcontext():
-            outcome = await daemon.run(run_for_s=self.options.run_for_s)
+        watching = asyncio.create_task(self._watch_child(daemon))
+        try:
+            async with Screen(daemon.health) if sys.stdout.isatty() else contextlib.nullcontext():
+                outcome = await daemon.run(run_for_s=self.options.run_for_s)
+        finally:
+            watching.cancel()
         if self.online is not None:
             self.online.ask_to_stop()
         if outcome.verified_zero_open:
@@ -270,6 +275,10 @@ class _Session:
         span = summary.Span(start_wall, wall_ns(), start_venue, clock.now_ns())
         await self._finish(daemon, outcome, span)
         return 1 if outcome.error else 0
+
+    async def _watch_child(self, daemon: Daemon) -> None:
+        if self.child is not None:
+            daemon.fail(await self.child.ended())
 
     async def _finish(self, daemon: Daemon, outcome: Outcome, span: summary.Span) -> None:
         differences = daemon.differences()

@@ -177,7 +177,7 @@ class Daemon:
         self._in_flight.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            self._fail(f"sending a command failed: {error!r}")
+            self.fail(f"sending a command failed: {error!r}")
 
     async def _dispatch(self) -> None:
         while self._outbox or not self._drained.is_set():
@@ -191,9 +191,10 @@ class Daemon:
 
     def _on_engine_failure(self, error: BaseException) -> None:
         _logger.error("the engine failed", exc_info=error)
-        self._fail(f"the engine failed: {error!r}")
+        self.fail(f"the engine failed: {error!r}")
 
-    def _fail(self, reason: str) -> None:
+    def fail(self, reason: str) -> None:
+        """Begins the shutdown of a session that cannot go on; the first reason counts."""
         if not self.health.failure:
             self.health.failure = log.redact(reason)
             _logger.error("stopping", reason=reason)
@@ -216,9 +217,9 @@ class Daemon:
             self.feed(WatchTick(self.clock.now_ns()))
             self.health.last_watch_mono_ns = mono_ns()
             if self.health.lag.last_s > STALL_S:
-                self._fail(f"the event loop stalled for {self.health.lag.last_s:.1f} s")
+                self.fail(f"the event loop stalled for {self.health.lag.last_s:.1f} s")
             if self.journal.failure:
-                self._fail(self.journal.failure)
+                self.fail(self.journal.failure)
 
     async def _observe(self) -> None:
         """Once a real second: the shared view, the venue's facts, and systemd's watchdog."""
@@ -327,11 +328,11 @@ class Daemon:
 
     def _task_ended(self, name: str, error: BaseException | None) -> None:
         if isinstance(error, AsmmError):
-            self._fail(f"{name}: {error}")
+            self.fail(f"{name}: {error}")
             return
         if error is not None:
             _logger.error("a task failed", task=name, exc_info=error)
-        self._fail(f"{name} ended: {error!r}" if error else f"{name} ended unexpectedly")
+        self.fail(f"{name} ended: {error!r}" if error else f"{name} ended unexpectedly")
 
     async def _timer(self, run_for_s: float) -> None:
         try:

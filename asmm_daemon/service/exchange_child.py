@@ -5,6 +5,7 @@ the pipe to its standard input closes, however the daemon ended.
 """
 
 import asyncio
+import signal
 import sys
 from decimal import Decimal
 from typing import Any, Self
@@ -92,6 +93,14 @@ class ExchangeChild:
             await self.__aexit__()
             raise
         return self
+
+    async def ended(self) -> str:
+        """Waits until it ends before the session does, and says how it did."""
+        if self._process is None:
+            return "the embedded exchange was not started"
+        code = await self._process.wait()
+        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"
+        return f"the embedded exchange ended {how}"
 
     async def __aexit__(self, *_: object) -> None:
         process = self._process

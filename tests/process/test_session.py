@@ -56,6 +56,18 @@ def test_ctrl_c_cancels_everything_before_the_embedded_exchange_ends(tmp_path, d
     assert report.violations == []
 
 
+def test_an_embedded_exchange_that_dies_ends_the_session(daemon):
+    """Nothing is left to trade on: the daemon says so and ends, instead of pausing for good."""
+    maker = daemon("service.shutdown_s=2")
+    maker.wait_until_quoting()
+    pid = maker.process.pid
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    os.kill(int(child), signal.SIGKILL)
+    assert maker.process.wait(60) == 1
+    assert "the embedded exchange ended by SIGKILL" in maker.text()
+    assert "Traceback" not in maker.text()
+
+
 def test_a_killed_daemon_leaves_orders_that_cancel_removes_and_a_restart_adopts(exchange, daemon, tmp_path):
     """SIGKILL leaves quotes at the venue; the next start reconciles them away before it quotes anew."""
     venue = exchange()
