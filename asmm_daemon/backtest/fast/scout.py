@@ -12,7 +12,7 @@ from asmm_daemon.core.market import MarketState, copy_market, new_market
 from asmm_daemon.core.params import Params
 from asmm_daemon.units import NS_PER_S
 
-STRETCH = 32_768
+STRETCH = 16_384
 """Messages of a stretch: its trail stays in the processor's cache."""
 
 

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from asmm_daemon.backtest.timeline import Timeline
+from asmm_daemon.backtest.timeline import NEVER, Timeline
 from asmm_daemon.core.features import N_STATE, market_features
 from asmm_daemon.core.intensity import INTENSITY
 from asmm_daemon.core.market import MERGE_NS, MarketState, advance, message
 from asmm_daemon.core.params import Params
 from asmm_daemon.core.volatility import VOLATILITY
 from asmm_daemon.events import BBO, DEPTH, TRADE
-from asmm_daemon.kernels import flat_kernel, hot_kernel
+from asmm_daemon.kernels import flat_kernel, hot_kernel, inner_kernel
 from asmm_daemon.units import NS_PER_S
 
 TOP = np.dtype(
@@ -172,15 +172,18 @@ def _pass_time(trail: Trail, state: MarketState, params: Params, seen: int, t_ns
             _note_moment(trail, state, seen)
 
 
-@hot_kernel
-def _note_cycles(trail: Trail, state: MarketState, params: Params, seen: int, t_ns: int) -> None:
-    # the features of the quote cycles before a time
+@inner_kernel
+def _note_cycles(trail: Trail, state: MarketState, params: Params, seen: int, t_ns: int) -> int:
+    # the features of the quote cycles before a time; when the next one is
     head = trail.head[0]
-    while head.cycle_step_ns > 0 and head.next_cycle_ns < t_ns:
+    if head.cycle_step_ns == 0:
+        return NEVER
+    while head.next_cycle_ns < t_ns:
         _pass_time(trail, state, params, seen, head.next_cycle_ns)
         market_features(state, params, head.next_cycle_ns, trail.features[head.cycles])
         head.cycles += 1
         head.next_cycle_ns += head.cycle_step_ns
+    return head.next_cycle_ns
 
 
 @flat_kernel
@@ -197,8 +200,10 @@ def see(trail: Trail, state: MarketState, params: Params) -> None:
     row = tape.ends[head.first - 1] if head.first > 0 else 0
     proof_ns = trail.proof_ns[0] = head.proof_ns
     heard_ns = trail.heard_ns[0] = head.heard_ns
+    cycle_ns = _note_cycles(trail, state, params, head.first, 0)
     for i in range(head.first, head.end):
-        _note_cycles(trail, state, params, i, tape.local_ns[i])
+        if tape.local_ns[i] > cycle_ns:
+            cycle_ns = _note_cycles(trail, state, params, i, tape.local_ns[i])
         _pass_time(trail, state, params, i, tape.local_ns[i])
         valid, bid, ask, micro = m.valid, m.bid, m.ask, m.micro
         counted, prior = e.slow_beyond, e.prior_ticks
