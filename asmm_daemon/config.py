@@ -180,7 +180,7 @@ class Keys(BaseModel):
 def load(path: Path, overrides: Sequence[str] = ()) -> Config:
     """Reads, merges and validates. Raises ConfigError with every problem found."""
     _check_environment(os.environ)
-    return _validated(_merged(path, overrides), path)
+    return _validated(_overridden(_read(path), overrides), path)
 
 
 def _check_environment(names: Iterable[str]) -> None:
@@ -200,14 +200,14 @@ def state_path(path: Path, overrides: Sequence[str] = ()) -> Path:
     So that a running daemon can be read and halted while its file is half edited, or gone where `--set`
     or the environment names the folder. Raises ConfigError when the state folder cannot be told.
     """
+    unread: ConfigError | None = None
     try:
-        data = _merged(path, overrides)
+        data = _read(path)
     except ConfigError as error:
-        data = {}
-        for override in overrides:
-            _override(data, override)
-        if not (data.get("state_dir") or os.environ.get("ASMM_STATE_DIR")):
-            raise ConfigError(f"{error}; --set state_dir=FOLDER reaches its daemon all the same") from None
+        data, unread = {}, error
+    _overridden(data, overrides)
+    if unread and not (data.get("state_dir") or os.environ.get("ASMM_STATE_DIR")):
+        raise ConfigError(f"{unread}; --set state_dir=FOLDER reaches its daemon all the same")
     told: dict[str, Any] = {name: data[name] for name in ("mode", "state_dir") if name in data}
     venue = data.get("venue", {})
     if isinstance(venue, dict) and "name" in venue:
@@ -215,15 +215,18 @@ def state_path(path: Path, overrides: Sequence[str] = ()) -> Path:
     return _validated({**told, "account": {"capital": 1}, "market": [{"symbol": "ANY"}]}, path).state_path
 
 
-def _merged(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any]:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"no configuration at {path}; copy the project's config.toml there") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
+
+
+def _overridden(data: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     for override in overrides:
         _override(data, override)
     return data
