@@ -5,6 +5,7 @@ from itertools import islice
 from typing import TypeVar
 
 from asmm_daemon.exchange.accounts import Account
+from asmm_daemon.exchange.binance.candles import DAY_MS
 from asmm_daemon.exchange.binance.errors import ApiError
 from asmm_daemon.exchange.binance.params import Params
 from asmm_daemon.exchange.orders import OrderRecord, Trade
@@ -12,7 +13,6 @@ from asmm_daemon.units import NS_PER_MS
 
 T = TypeVar("T")
 
-DAY_MS = 86_400_000
 WEEK_MS = 7 * DAY_MS
 
 

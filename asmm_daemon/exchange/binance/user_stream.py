@@ -44,7 +44,6 @@ class UserStream(NullListener):
         """An order changed."""
         phase = self.phases.of(order, trade)
         if self.desk.is_spot:
-            self.desk.prevented_match(order)
             event = spot_events.execution_report(self.desk, order, trade, phase, t_ns)
             self.publish(account.name, event, t_ns, order.symbol)
             return
