@@ -96,8 +96,7 @@ class ExchangeChild:
 
     async def ended(self) -> str:
         """Waits until it ends before the session does, and says how it did."""
-        if self._process is None:
-            return "the embedded exchange was not started"
+        assert self._process is not None
         code = await self._process.wait()
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"
         return f"the embedded exchange ended {how}"
