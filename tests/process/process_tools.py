@@ -26,6 +26,13 @@ def wait_for(condition, seconds=60.0, every=0.05):
     raise AssertionError(f"not within {seconds:g} s: {condition}")
 
 
+def with_reader(daemon, ends, *settings):
+    """A daemon that writes into one of two ends, of a pipe or a terminal, and the end to read from."""
+    reader, writer = ends
+    with os.fdopen(writer, "wb") as output:
+        return daemon(*settings, output=output), reader
+
+
 class Exchange:
     """`asmm exchange` alone, with its log."""
 

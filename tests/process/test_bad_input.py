@@ -3,7 +3,7 @@ import os
 import resource
 import socket
 
-from process_tools import at
+from process_tools import at, with_reader
 
 
 def _refused(maker, code, *words):
@@ -90,9 +90,7 @@ def test_an_empty_duration(daemon):
 def test_a_full_disk(exchange, daemon):
     """Neither journal nor summary can be written: all cancelled, a message each, no traceback."""
     venue = exchange()
-    reader, writer = os.pipe()
-    with os.fdopen(writer, "wb") as output:
-        maker = daemon(*at(venue), output=output)
+    maker, reader = with_reader(daemon, os.pipe(), *at(venue))
     maker.wait_until_quoting()
     resource.prlimit(maker.process.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
     assert maker.process.wait(60) == 6

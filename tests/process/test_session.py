@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from process_tools import CLI, ROOT, at, wait_for
+from process_tools import CLI, ROOT, at, wait_for, with_reader
 
 from asmm_daemon.service import control
 from asmm_daemon.service.audit import audit, compare_fills, compare_intents, read_log
@@ -182,9 +182,7 @@ def test_a_secret_never_shows(exchange, daemon, tmp_path):
 def test_nobody_reads_the_log_and_the_end_is_clean_all_the_same(exchange, daemon):
     """The reader of the daemon's output left: SIGTERM still cancels everything."""
     venue = exchange()
-    reader, writer = os.pipe()
-    with os.fdopen(writer, "wb") as output:
-        maker = daemon(*at(venue), output=output)
+    maker, reader = with_reader(daemon, os.pipe(), *at(venue))
     maker.wait_until_quoting()
     os.close(reader)
     maker.send(signal.SIGHUP)
@@ -196,9 +194,7 @@ def test_nobody_reads_the_log_and_the_end_is_clean_all_the_same(exchange, daemon
 def test_a_terminal_that_closes_ends_no_session(exchange, daemon):
     """The screen's terminal is gone: trading goes on, and SIGTERM ends it as ever."""
     venue = exchange()
-    reader, writer = pty.openpty()
-    with os.fdopen(writer, "wb") as output:
-        maker = daemon(*at(venue), output=output)
+    maker, reader = with_reader(daemon, pty.openpty(), *at(venue))
     wait_for(lambda: os.read(reader, 65536) and maker.quoting())
     os.close(reader)
     wait_for(lambda: maker.status()["service"]["reload_ok"])
