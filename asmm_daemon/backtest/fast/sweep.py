@@ -21,8 +21,7 @@ def run_sweep(
 
     Each set-up needs a policy of its own: one that remembers would be asked in turns. Those whose market
     states differ, by a half-life or a prior, or whose quote cycles do, go in passes of their own. Raises
-    TapeError when the tape
-    holds no message at or after `begin_ns`.
+    TapeError when the tape holds no message at or after `begin_ns`.
     """
     passes: dict[tuple[float, ...], list[int]] = {}
     for number, setup in enumerate(setups):
