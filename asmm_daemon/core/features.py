@@ -141,12 +141,17 @@ def _rolling(market: NDArray[Any], out: NDArray[np.float64]) -> None:
 
 
 @flat_kernel
-def _market(state: MarketState, out: NDArray[np.float64]) -> None:
-    # features 5 to 22: what the market shows to everybody
+def market_features(state: MarketState, params: Params, t_ns: int, out: NDArray[np.float64]) -> None:
+    """The market's part of `features`, 5 to 22, the same for every inventory; the rest are 0."""
+    advance(state, params, t_ns)
+    for i in range(N_STATE):
+        out[i] = 0.0
     m = state.market[0]
     mid = m.mid
+    if mid <= 0.0:
+        return
     bps = 1e4 / mid
-    then = mid if m.cycle_ns == 0 else m.cycle_mid
+    then = m.cycle_mid if m.cycle_mid > 0.0 else mid
     out[4] = (m.bid - then) * 1e4 / then
     out[5] = (m.ask - then) * 1e4 / then
     typical = max(m.typical_qty, 1.0)
@@ -169,11 +174,16 @@ def _market(state: MarketState, out: NDArray[np.float64]) -> None:
 
 
 @flat_kernel
-def _own(
+def own_features(
     state: MarketState, params: Params, inventory: Inventory, t_ns: int, out: NDArray[np.float64]
 ) -> None:
-    # features 1 to 4 and the extras: what is ours; reads the mid and the estimators alone
+    """The rest of `features` (1 to 4 and the extras), beside what `market_features` wrote into `out`.
+
+    `state` need not be the one that the market's part was read from: mid, times and estimators suffice.
+    """
     m = state.market[0]
+    if m.mid <= 0.0:
+        return
     p = params[0]
     price = m.mid * p.tick
     lots = inventory[0].lots
@@ -192,31 +202,8 @@ def _own(
     )
     sigma = vol.at_horizon(state.volatility, vol.current(state.volatility), tau)
     out[23] = flow.kappa(state.intensity, params, m.mid) * sigma * np.sqrt(tau)
+    m.cycle_ns = t_ns
     m.cycle_lots = lots
-
-
-@flat_kernel
-def market_features(state: MarketState, params: Params, t_ns: int, out: NDArray[np.float64]) -> None:
-    """The market's part of `features` at a quote cycle, the same for every inventory; the rest are 0."""
-    advance(state, params, t_ns)
-    for i in range(N_STATE):
-        out[i] = 0.0
-    if state.market[0].mid > 0.0:
-        _market(state, out)
-        state.market[0].cycle_ns = t_ns
-
-
-@flat_kernel
-def own_features(
-    state: MarketState, params: Params, inventory: Inventory, t_ns: int, out: NDArray[np.float64]
-) -> None:
-    """The rest of `features`, beside what `market_features` wrote into `out` for this cycle.
-
-    `state` need not be the one that the market's part was read from: mid, times and estimators suffice.
-    """
-    if state.market[0].mid > 0.0:
-        _own(state, params, inventory, t_ns, out)
-        state.market[0].cycle_ns = t_ns
 
 
 @flat_kernel
@@ -228,16 +215,9 @@ def features(
     Returns whether the book is valid and all are finite; without a valid book the last mid stands in,
     and before the first one all are 0.
     """
-    advance(state, params, t_ns)
-    m = state.market[0]
-    for i in range(N_STATE):
-        out[i] = 0.0
-    if m.mid <= 0.0:
-        return False
-    _market(state, out)
-    _own(state, params, inventory, t_ns, out)
-    m.cycle_ns = t_ns
-    finite = m.valid
+    market_features(state, params, t_ns, out)
+    own_features(state, params, inventory, t_ns, out)
+    finite = state.market[0].valid
     for i in range(N_STATE):
         finite = finite and np.isfinite(out[i])
     return bool(finite)
