@@ -10,9 +10,9 @@ import numpy as np
 from asmm_daemon.backtest.fast.gate import fits
 from asmm_daemon.backtest.fast.money import account_rests, mid_at_peak
 from asmm_daemon.backtest.fast.quoting import limit_share
-from asmm_daemon.backtest.fast.records import ACTIVE, WATCH_NS, Fast
+from asmm_daemon.backtest.fast.records import ACTIVE, Fast
 from asmm_daemon.backtest.fast.trail import SILENCE_NS, Trail
-from asmm_daemon.backtest.fast.watch import orders_fit
+from asmm_daemon.backtest.fast.watch import beat_by, orders_fit
 from asmm_daemon.kernels import hot_kernel, inner_kernel
 from asmm_daemon.units import NS_PER_S
 
@@ -117,4 +117,4 @@ def plan_beat(f: Fast, trail: Trail) -> None:
             if top.t_ns >= until_ns or not top.valid or mid < low or mid > high:
                 until_ns = min(until_ns, top.t_ns)
                 break
-    d.watch_ns = d.beat_ns + max(-((d.beat_ns - until_ns) // WATCH_NS), 1) * WATCH_NS
+    d.watch_ns = beat_by(f, until_ns)

@@ -11,7 +11,7 @@ from asmm_daemon.backtest.fast.gate import fits
 from asmm_daemon.backtest.fast.quoting import limit_share
 from asmm_daemon.backtest.fast.records import WARMING, WATCH_NS, Fast
 from asmm_daemon.backtest.fast.trail import Trail
-from asmm_daemon.backtest.fast.watch import note_mid
+from asmm_daemon.backtest.fast.watch import beat_by, note_mid
 from asmm_daemon.backtest.result import HORIZONS_S
 from asmm_daemon.backtest.timeline import NEVER
 from asmm_daemon.core import volatility as vol
@@ -87,7 +87,7 @@ def pass_by(f: Fast, trail: Trail, message: int) -> None:
         if top.t_ns > d.unseen_ns:
             if d.unseen_ns > 0:
                 note_mid(f, d.unseen_ns, m.mid)
-            d.unseen_ns = d.beat_ns - (d.beat_ns - top.t_ns) // WATCH_NS * WATCH_NS
+            d.unseen_ns = beat_by(f, top.t_ns)
         m.mid = 0.5 * (top.bid + top.ask)
         m.valid = top.valid
         d.top = trail.moves[d.move]
@@ -198,7 +198,7 @@ def wake(f: Fast) -> None:
     d = f.desk[0]
     d.calm = False
     d.scanned = d.top
-    d.watch_ns = d.beat_ns + max(-((d.beat_ns - d.now_ns) // WATCH_NS), 1) * WATCH_NS
+    d.watch_ns = beat_by(f, d.now_ns)
 
 
 @flat_kernel

@@ -98,6 +98,13 @@ def _new_second(f: Fast, second: int, mid: float) -> None:
             d.high_mid = max(d.high_mid, f.seconds[i % RING].high)
 
 
+@hot_kernel
+def beat_by(f: Fast, t_ns: int) -> int:
+    """The first beat after the last one that comes at or after a time."""
+    d = f.desk[0]
+    return d.beat_ns + max(-((d.beat_ns - t_ns) // WATCH_NS), 1) * WATCH_NS
+
+
 @inner_kernel
 def note_mid(f: Fast, t_ns: int, mid: float) -> None:
     """The flash watch sees a mid, in ticks, at a beat."""
