@@ -196,7 +196,7 @@ def write_step(f: Fast) -> None:
     step.mid = mid if mid > 0.0 else np.nan
     step.inventory = d.lots * p.lot
     step.equity = net_beyond_holding(f)
-    step.target = 0.0 if np.isnan(d.hold_price) else d.hold_target
+    step.target = d.hold_target
     step.realised = d.cash + d.cost
     step.fees = d.fees
     step.funding = d.funding

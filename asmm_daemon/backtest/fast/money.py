@@ -145,13 +145,19 @@ def watch_account(f: Fast) -> None:
 
 
 @inner_kernel
+def _equity(f: Fast) -> float:
+    """Capital and everything earned, less what the target last held against has."""
+    return f.limits[0].account_capital + net(f) - holding(f)
+
+
+@inner_kernel
 def account_rests(f: Fast) -> bool:
     """Whether `watch_account` would change nothing, given that SOFT is not set."""
     d = f.desk[0]
     limits = f.limits[0]
     if _against_holding(f) and target_lots(f) * f.params[0].lot != d.hold_target:
         return False
-    equity = limits.account_capital + net(f) - holding(f)
+    equity = _equity(f)
     return (
         equity <= min(d.peak, d.soft_peak)
         and _loss(equity, d.soft_peak) <= limits.account_drawdown_soft
@@ -164,6 +170,6 @@ def mid_at_peak(f: Fast) -> float:
     """The mid, in ticks, from which on equity is a new peak; NaN where the mid does not matter."""
     d = f.desk[0]
     p = f.params[0]
-    held = d.lots * p.lot - (0.0 if np.isnan(d.hold_price) else d.hold_target)
-    left = min(d.peak, d.soft_peak) - (f.limits[0].account_capital + net(f) - holding(f))
+    held = d.lots * p.lot - d.hold_target
+    left = min(d.peak, d.soft_peak) - _equity(f)
     return f.market.market[0].mid + left / (held * p.tick) if held != 0.0 else np.nan

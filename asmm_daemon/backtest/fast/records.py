@@ -113,7 +113,7 @@ DESK = np.dtype(
         ("soft", np.bool_),
         ("flat_ns", np.int64),  # -1: not flat
         ("hold_price", np.float64),  # NaN: not holding yet
-        ("hold_target", np.float64),
+        ("hold_target", np.float64),  # 0 until then
         ("hold_excess", np.float64),
         # watches
         ("proof_ns", np.int64),

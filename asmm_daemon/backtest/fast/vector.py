@@ -174,9 +174,8 @@ def _note_action(f: Fast, lanes: Lanes, terms: Terms, i: int, action: int) -> fl
     """Quotes by an action; the inventory held so long ago that it is forgotten."""
     d = f.desk[0]
     at = lanes.steps[i]
-    target = 0.0 if np.isnan(d.hold_price) else d.hold_target
     lanes.taken[i, at] = action
-    lanes.held[i, at] = d.lots * f.params[0].lot - target
+    lanes.held[i, at] = d.lots * f.params[0].lot - d.hold_target
     lanes.steps[i] = at + 1
     d.action = action
     d.gamma = terms.gammas[action // terms.skews.size]
