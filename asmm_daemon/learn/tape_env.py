@@ -25,7 +25,7 @@ from asmm_daemon.backtest.fast.vector import (
     renew,
     stack,
     step_all,
-    view,
+    with_arrays,
 )
 from asmm_daemon.backtest.setup import Setup
 from asmm_daemon.backtest.timeline import Timeline
@@ -200,7 +200,7 @@ class TapeEnv:
         )
 
     def _start_at(self, i: int, number: int) -> None:
-        one = view(self._many, i)
+        one = with_arrays(self._many, lambda array: array[i])
         renew(one, self._blank)
         state = self._start_state._replace(book=one.venue.matching.book)
         row = self._checkpoints.restore(number, state)
@@ -227,7 +227,8 @@ class TapeEnv:
 
     def _step_one(self, i: int, action: int) -> None:
         actions = np.full(1, action, np.int64)
-        self._step_all(_cut(self._many, i), self._trail, _cut(self._lanes, i), self._terms, actions)
+        one, lane = (with_arrays(many, lambda array: array[i : i + 1]) for many in (self._many, self._lanes))
+        self._step_all(one, self._trail, lane, self._terms, actions)
 
     def _cycle_after(self, t_ns: int) -> int:
         """The first quote cycle of the trail after a time."""
@@ -239,10 +240,3 @@ class TapeEnv:
 def _small(f: Fast) -> Fast:
     """The same daemon with room for one step's records."""
     return f._replace(steps=f.steps[:1].copy(), fills=f.fills[:_FILLS].copy())
-
-
-def _cut(part: Any, i: int) -> Any:
-    """Place `i` of every stacked array, its first axis kept."""
-    if isinstance(part, np.ndarray):
-        return part[i : i + 1]
-    return type(part)(*(_cut(each, i) for each in part))

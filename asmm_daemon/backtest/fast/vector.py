@@ -4,6 +4,7 @@ Between two actions lies as much time as it takes until the policy is asked agai
 more where nothing may be quoted.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,13 +27,14 @@ DAMPENED, PENALISED = 0, 1
 
 def stack(f: Fast, count: int) -> Fast:
     """`count` copies of a daemon, every array with a first axis of that length."""
-    return Fast(*(_stacked(part, count) for part in f))
+    return with_arrays(f, lambda array: np.repeat(array[None], count, axis=0))
 
 
-def _stacked(part: Any, count: int) -> Any:
-    if isinstance(part, np.ndarray):
-        return np.repeat(part[None], count, axis=0)
-    return type(part)(*(_stacked(each, count) for each in part))
+def with_arrays(bundle: Any, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:
+    """A bundle of arrays and bundles, such as Fast, with every array changed."""
+    if isinstance(bundle, np.ndarray):
+        return change(bundle)
+    return type(bundle)(*(with_arrays(part, change) for part in bundle))
 
 
 def renew(one: Fast, blank: Fast) -> None:
@@ -53,20 +55,9 @@ def renew(one: Fast, blank: Fast) -> None:
         into[:] = its
 
 
-def view(many: Fast, i: int) -> Fast:
-    """The daemon in place `i`, its arrays being views."""
-    return Fast(*(_viewed(part, i) for part in many))
-
-
-def _viewed(part: Any, i: int) -> Any:
-    if isinstance(part, np.ndarray):
-        return part[i]
-    return type(part)(*(_viewed(each, i) for each in part))
-
-
 @inlined_kernel
 def pick(many: Fast, i: int) -> Fast:
-    """`view` for kernels."""
+    """The daemon in place `i`, its arrays being views."""
     v = many.venue
     m = v.matching
     s = many.market
