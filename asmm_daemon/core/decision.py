@@ -81,22 +81,21 @@ def _estimates(state: MarketState, params: Params, out: Decision) -> None:
     m = state.market[0]
     p = params[0]
     d = out[0]
-    kappa = flow.kappa(state.intensity, params, m.mid)
+    kappa, kappa_ask, kappa_bid, slow = flow.kappas(state.intensity, params, m.mid)
     if flow.at_bound(kappa, m.mid):
         d.clamps |= _KAPPA
     d.kappa = kappa / p.tick
-    d.kappa_ask = flow.kappa_side(state.intensity, params, flow.ASKS_MEET, m.mid) / p.tick
-    d.kappa_bid = flow.kappa_side(state.intensity, params, flow.BIDS_MEET, m.mid) / p.tick
+    d.kappa_ask, d.kappa_bid = kappa_ask / p.tick, kappa_bid / p.tick
     d.intensity_a = flow.arrival(state.intensity, kappa)
-    slow = flow.kappa_slow(state.intensity, params, m.mid)
     d.tau = vol.horizon(state.volatility, params, slow, m.now_ns - m.first_ns)
     if d.tau == p.tau_min_s or d.tau == p.tau_max_s:
         d.clamps |= _TAU
     current = vol.current(state.volatility)
     normal = vol.normal(state.volatility)
     d.vol_ratio = current / normal
-    d.sigma = vol.at_horizon(state.volatility, current, d.tau) * p.tick
-    d.sigma_normal = vol.at_horizon(state.volatility, normal, d.tau) * p.tick
+    growth = vol.growth(state.volatility, d.tau)
+    d.sigma = vol.at_horizon(current, growth) * p.tick
+    d.sigma_normal = vol.at_horizon(normal, growth) * p.tick
     if flow.is_prior(state.intensity, params):
         d.missing |= _NO_KAPPA
     if not vol.is_ready(state.volatility):

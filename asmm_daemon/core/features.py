@@ -197,11 +197,10 @@ def own_features(
         out[3] = (lots - m.cycle_lots) / risk_lot / ((t_ns - m.cycle_ns) / NS_PER_S)
     size = p.order_size if p.size_in_quote else p.order_size * price
     out[22] = inventory[0].unrealised / size * 1e4
-    tau = vol.horizon(
-        state.volatility, params, flow.kappa_slow(state.intensity, params, m.mid), m.now_ns - m.first_ns
-    )
-    sigma = vol.at_horizon(state.volatility, vol.current(state.volatility), tau)
-    out[23] = flow.kappa(state.intensity, params, m.mid) * sigma * np.sqrt(tau)
+    kappa, _, _, slow = flow.kappas(state.intensity, params, m.mid)
+    tau = vol.horizon(state.volatility, params, slow, m.now_ns - m.first_ns)
+    sigma = vol.at_horizon(vol.current(state.volatility), vol.growth(state.volatility, tau))
+    out[23] = kappa * sigma * np.sqrt(tau)
     m.cycle_ns = t_ns
     m.cycle_lots = lots
 

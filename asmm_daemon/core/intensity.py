@@ -62,11 +62,15 @@ Intensity = NDArray[Any]
 
 
 @flat_kernel
-def _mean_excess(intensity: Intensity, params: Params, orders: float, excess: float) -> float:
+def _prior_excess(intensity: Intensity, params: Params) -> float:
     # the prior is so many orders with the mean excess that a geometric law of its κ has
-    weight = params[0].kappa_prior_orders
     prior = max(intensity[0].prior_ticks, REACH_MIN_TICKS)
-    return (excess + weight / np.expm1(1.0 / prior)) / max(orders + weight, 1e-9)
+    return params[0].kappa_prior_orders / np.expm1(1.0 / prior)
+
+
+@flat_kernel
+def _mean_excess(params: Params, prior_excess: float, orders: float, excess: float) -> float:
+    return (excess + prior_excess) / max(orders + params[0].kappa_prior_orders, 1e-9)
 
 
 @flat_kernel
@@ -108,7 +112,8 @@ def close_order(intensity: Intensity, params: Params) -> None:
         return
     near = NEAR * e.all_excess / e.all_beyond - 1.0 if e.all_beyond > 0.0 else 0.0
     near = max(near, 0.0)
-    most = OUTLIER * max(_mean_excess(intensity, params, e.slow_beyond, e.slow_excess), 1.0)
+    mean = _mean_excess(params, _prior_excess(intensity, params), e.slow_beyond, e.slow_excess)
+    most = OUTLIER * max(mean, 1.0)
     e.all_beyond += 1.0
     e.all_excess += min(beyond, near + most)
     if beyond >= near:
@@ -152,8 +157,8 @@ def set_prior_once(intensity: Intensity, params: Params, spread_ticks: float) ->
 
 
 @flat_kernel
-def _estimate(intensity: Intensity, params: Params, orders: float, excess: float, mid: float) -> float:
-    kappa = np.log1p(1.0 / max(_mean_excess(intensity, params, orders, excess), 1e-9))
+def _estimate(params: Params, prior_excess: float, orders: float, excess: float, mid: float) -> float:
+    kappa = np.log1p(1.0 / max(_mean_excess(params, prior_excess, orders, excess), 1e-9))
     return min(max(kappa, 1.0 / (REACH_MAX * mid)), 1.0 / REACH_MIN_TICKS)
 
 
@@ -164,22 +169,19 @@ def at_bound(kappa_ticks: float, mid: float) -> bool:
 
 
 @flat_kernel
-def kappa(intensity: Intensity, params: Params, mid: float) -> float:
-    """The current κ of both sides together, 1/ticks, bounded (`mid` in ticks)."""
+def kappas(intensity: Intensity, params: Params, mid: float) -> tuple[float, float, float, float]:
+    """The current κ of both sides together, of the asks, of the bids, and the slow κ̄ from which τ is found.
+
+    In 1/ticks, bounded; `mid` in ticks.
+    """
     e = intensity[0]
-    return _estimate(intensity, params, e.beyond[0] + e.beyond[1], e.excess[0] + e.excess[1], mid)
-
-
-@flat_kernel
-def kappa_side(intensity: Intensity, params: Params, i: int, mid: float) -> float:
-    """The current κ of one side (ASKS_MEET or BIDS_MEET), 1/ticks."""
-    return _estimate(intensity, params, intensity[0].beyond[i], intensity[0].excess[i], mid)
-
-
-@flat_kernel
-def kappa_slow(intensity: Intensity, params: Params, mid: float) -> float:
-    """The slow κ̄ of both sides, 1/ticks, from which τ is found."""
-    return _estimate(intensity, params, intensity[0].slow_beyond, intensity[0].slow_excess, mid)
+    prior = _prior_excess(intensity, params)
+    return (
+        _estimate(params, prior, e.beyond[0] + e.beyond[1], e.excess[0] + e.excess[1], mid),
+        _estimate(params, prior, e.beyond[ASKS_MEET], e.excess[ASKS_MEET], mid),
+        _estimate(params, prior, e.beyond[BIDS_MEET], e.excess[BIDS_MEET], mid),
+        _estimate(params, prior, e.slow_beyond, e.slow_excess, mid),
+    )
 
 
 @flat_kernel

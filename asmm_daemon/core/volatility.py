@@ -135,10 +135,15 @@ def ratio_exponent(volatility: Volatility) -> float:
 
 
 @flat_kernel
-def at_horizon(volatility: Volatility, sigma: float, tau_s: float) -> float:
-    """σ at 5 s carried to a horizon of τ seconds, at least SIGMA_FLOOR (ticks/√s)."""
-    exponent = ratio_exponent(volatility)
-    return max(sigma * (tau_s / SAMPLE_S) ** (0.5 * exponent), SIGMA_FLOOR)
+def growth(volatility: Volatility, tau_s: float) -> float:
+    """σ at a horizon of τ seconds as a multiple of σ at 5 s."""
+    return (tau_s / SAMPLE_S) ** (0.5 * ratio_exponent(volatility))
+
+
+@flat_kernel
+def at_horizon(sigma: float, grown: float) -> float:
+    """σ at 5 s carried to a horizon by its `growth`, at least SIGMA_FLOOR (ticks/√s)."""
+    return max(sigma * grown, SIGMA_FLOOR)
 
 
 @flat_kernel

@@ -35,11 +35,11 @@ def test_kappa_is_the_maximum_likelihood_of_a_geometric_law(params) -> None:
         order(record, params, t, side, int(MID + side * reach), 1.0)
     flow.close_order(record, params)
     flow.decay(record, params, seconds * NS_PER_S)
-    estimate = flow.kappa(record, params, MID)
+    estimate, asks, bids, slow = flow.kappas(record, params, MID)
     assert estimate == pytest.approx(kappa, rel=0.03)
-    assert flow.kappa_side(record, params, flow.ASKS_MEET, MID) == pytest.approx(kappa, rel=0.05)
-    assert flow.kappa_side(record, params, flow.BIDS_MEET, MID) == pytest.approx(kappa, rel=0.05)
-    assert flow.kappa_slow(record, params, MID) == pytest.approx(kappa, rel=0.03)
+    assert asks == pytest.approx(kappa, rel=0.05)
+    assert bids == pytest.approx(kappa, rel=0.05)
+    assert slow == pytest.approx(kappa, rel=0.03)
     assert flow.arrival(record, estimate) == pytest.approx(n / 2 / seconds * np.exp(kappa * 2), rel=0.03)
 
 
@@ -80,7 +80,7 @@ def test_orders_near_the_touch_say_nothing_of_the_tail(params) -> None:
     for k, reach in enumerate(far.tolist()):
         order(record, params, float(k), 1, 1_000_002 + round(reach), 1.0)
     assert far.mean() < 45
-    assert 1 / flow.kappa(record, params, MID) == pytest.approx(100.0, rel=0.15)
+    assert 1 / flow.kappas(record, params, MID)[0] == pytest.approx(100.0, rel=0.15)
 
 
 def test_one_sweep_does_not_set_kappa(params) -> None:
@@ -88,26 +88,26 @@ def test_one_sweep_does_not_set_kappa(params) -> None:
     record = fresh(params)
     for k in range(50):
         order(record, params, float(k), 1, 1_000_004)
-    before = flow.kappa(record, params, MID)
+    before = flow.kappas(record, params, MID)[0]
     order(record, params, 60.0, 1, 1_100_000)
     flow.close_order(record, params)
-    assert flow.kappa(record, params, MID) > 0.7 * before
+    assert flow.kappas(record, params, MID)[0] > 0.7 * before
 
 
 def test_prior_holds_until_orders_were_seen(btc: Instrument) -> None:
     """At first 1/κ is two spreads, at least a tick, or the configured κ; it gives way to orders."""
     plain = to_record(QuoteParams(), btc)
-    assert 1 / flow.kappa(fresh(plain, 7.0), plain, MID) == pytest.approx(14.0)
-    assert 1 / flow.kappa(fresh(plain, 0.1), plain, MID) == pytest.approx(1.0)
+    assert 1 / flow.kappas(fresh(plain, 7.0), plain, MID)[0] == pytest.approx(14.0)
+    assert 1 / flow.kappas(fresh(plain, 0.1), plain, MID)[0] == pytest.approx(1.0)
     kept = to_record(QuoteParams(kappa_prior=0.25), btc)
     record = fresh(kept)
-    assert flow.kappa(record, kept, MID) / 0.1 == pytest.approx(0.25)
+    assert flow.kappas(record, kept, MID)[0] / 0.1 == pytest.approx(0.25)
     assert flow.is_prior(record, kept)
     far = np.random.default_rng(1).exponential(90.0, 1000)
     for k, reach in enumerate(far.tolist()):
         order(record, kept, float(k), 1, 1_000_002 + round(reach), 1.0)
     assert not flow.is_prior(record, kept)
-    assert 1 / flow.kappa(record, kept, MID) == pytest.approx(90.0, rel=0.1)
+    assert 1 / flow.kappas(record, kept, MID)[0] == pytest.approx(90.0, rel=0.1)
 
 
 def test_kappa_keeps_to_its_bounds(params) -> None:
@@ -115,10 +115,10 @@ def test_kappa_keeps_to_its_bounds(params) -> None:
     tight, wide = fresh(params), fresh(params, 1e7)
     for k in range(500):
         order(tight, params, float(k), 1, 1_000_002, 1.0)
-    assert 1 / flow.kappa(tight, params, MID) == pytest.approx(flow.REACH_MIN_TICKS)
-    assert 1 / flow.kappa(wide, params, MID) == pytest.approx(flow.REACH_MAX * MID)
-    assert flow.at_bound(flow.kappa(tight, params, MID), MID)
-    assert flow.at_bound(flow.kappa(wide, params, MID), MID)
+    assert 1 / flow.kappas(tight, params, MID)[0] == pytest.approx(flow.REACH_MIN_TICKS)
+    assert 1 / flow.kappas(wide, params, MID)[0] == pytest.approx(flow.REACH_MAX * MID)
+    assert flow.at_bound(flow.kappas(tight, params, MID)[0], MID)
+    assert flow.at_bound(flow.kappas(wide, params, MID)[0], MID)
 
 
 def test_silence_lowers_the_rate(params) -> None:

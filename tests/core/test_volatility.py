@@ -50,7 +50,7 @@ def test_ratio_of_a_random_walk_is_one(params) -> None:
     rng = np.random.default_rng(1)
     record = feed(params, np.cumsum(rng.normal(0, 10, 20_000)))
     assert vol.ratio_exponent(record) == pytest.approx(0.0, abs=0.05)
-    assert vol.at_horizon(record, 3.0, 60.0) == pytest.approx(3.0, rel=0.07)
+    assert vol.at_horizon(3.0, vol.growth(record, 60.0)) == pytest.approx(3.0, rel=0.07)
 
 
 def test_ratio_sees_bounce_and_trend(params) -> None:
@@ -59,8 +59,8 @@ def test_ratio_sees_bounce_and_trend(params) -> None:
     bounce = feed(params, rng.normal(1000, 10, 5_000))
     noise = rng.normal(0, 10, 5_001)
     trend = feed(params, np.cumsum(noise[1:] + noise[:-1]))
-    assert vol.at_horizon(bounce, 3.0, 60.0) < 0.5 * 3.0
-    assert vol.at_horizon(trend, 3.0, 60.0) > 1.3 * 3.0
+    assert vol.at_horizon(3.0, vol.growth(bounce, 60.0)) < 0.5 * 3.0
+    assert vol.at_horizon(3.0, vol.growth(trend, 60.0)) > 1.3 * 3.0
 
 
 def test_tau_solves_its_own_equation(params) -> None:
@@ -97,7 +97,7 @@ def test_a_still_market_is_not_riskless(params) -> None:
     """σ has a floor, so that no division and no horizon runs away."""
     record = feed(params, [1000.0] * 100)
     assert vol.is_ready(record)
-    assert vol.at_horizon(record, vol.current(record), 30.0) == vol.SIGMA_FLOOR
+    assert vol.at_horizon(vol.current(record), vol.growth(record, 30.0)) == vol.SIGMA_FLOOR
     assert vol.normal(record) == vol.NORMAL_FLOOR
     assert np.isfinite(vol.rolling_tau(record, 1.0))
 
