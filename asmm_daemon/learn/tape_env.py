@@ -118,7 +118,7 @@ class TapeEnv:
         self._blank = _small(begin(setup, scout, asks=True))
         self._trail = scout.whole()
         self._tops = self._trail.tops["message"].copy()
-        self._moves = self._tops[self._trail.moves]
+        self._moves = self._trail.moves["message"].copy()
         self._moments = self._trail.moments["message"].copy()
         self._silences = self._trail.silences["to_ns"].copy()
         self._start_state = new_market(1)

@@ -112,9 +112,8 @@ def plan_beat(f: Fast, trail: Trail) -> None:
         until_ns = _calm_until(f, trail)
         low, high = _band(f)
         for at in range(d.move, head.moves):
-            top = trail.tops[trail.moves[at]]
-            mid = 0.5 * (top.bid + top.ask)
-            if top.t_ns >= until_ns or not top.valid or mid < low or mid > high:
-                until_ns = min(until_ns, top.t_ns)
+            move = trail.moves[at]
+            if move.t_ns >= until_ns or not move.valid or move.mid < low or move.mid > high:
+                until_ns = min(until_ns, move.t_ns)
                 break
     d.watch_ns = beat_by(f, until_ns)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from asmm_daemon.backtest.fast.trail import Trail
+from asmm_daemon.backtest.fast.trail import Trail, up_to
 from asmm_daemon.backtest.timeline import NEVER
 from asmm_daemon.backtest.venue import QUEUE, Venue, cancel_all, next_reply_ns, obey, on_mark, tell_fills
 from asmm_daemon.core.book import (
@@ -63,6 +63,12 @@ BETTER: levels better than a price are gone; EMPTY: no lots from one price to an
 lots that touch no order; LOST: a gap begins; REQUEUE, RESUME: it ends; WINDOW: the book's window moves;
 MARKED: a mark price or a funding time, with the best prices then."""
 
+BLOCK = 16
+"""Items that are looked at together."""
+PRINTS, ELSEWHERE = 2**24, 2**30
+"""Where an item lies in the book's window, as one number: cell i of the bids is i, of the asks -1 - i; prints
+lie PRINTS further out than their level. ELSEWHERE is what must be looked at by itself."""
+
 
 class Feed(NamedTuple):
     """The venue's book as its feed alone makes it, where a gap stands (as in STATE), and what was marked.
@@ -82,7 +88,7 @@ def new_feed(market: MarketState) -> Feed:
 
 
 @hot_kernel
-def _add(trail: Trail, kind: int, side: int, price: int, qty: int, row: int) -> None:
+def _add(trail: Trail, book: Book, kind: int, side: int, price: int, qty: int, row: int) -> None:
     head = trail.head[0]
     item = trail.items[head.items]
     item.price = price
@@ -90,6 +96,12 @@ def _add(trail: Trail, kind: int, side: int, price: int, qty: int, row: int) -> 
     item.row = row
     item.kind = kind
     item.side = side
+    at = price - book.head[0].lo
+    if (kind == LEVEL or kind == PRINT) and 0 <= at < book.bids.size:
+        at += PRINTS if kind == PRINT else 0
+        trail.places[head.items] = at if side > 0 else -1 - at
+    else:
+        trail.places[head.items] = ELSEWHERE
     head.items += 1
 
 
@@ -98,8 +110,8 @@ def _set_level(trail: Trail, book: Book, kind: int, side: int, row: Any) -> None
     lo = book.head[0].lo
     match_level(book, side, row.price, row.qty)
     if book.head[0].lo != lo:
-        _add(trail, WINDOW, side, book.head[0].lo, 0, 0)
-    _add(trail, kind, side, row.price, row.qty, 0)
+        _add(trail, book, WINDOW, side, book.head[0].lo, 0, 0)
+    _add(trail, book, kind, side, row.price, row.qty, 0)
 
 
 @hot_kernel
@@ -109,9 +121,9 @@ def _set_best(trail: Trail, book: Book, side: int, row: Any, known: bool) -> Non
         _set_level(trail, book, BEST, side, row)
         return
     if known:
-        _add(trail, BETTER, side, row.price, 0, 0)
+        _add(trail, book, BETTER, side, row.price, 0, 0)
     if side * (best - row.price) > 0:
-        _add(trail, EMPTY, side, min(best, row.price + side), max(best, row.price + side), 0)
+        _add(trail, book, EMPTY, side, min(best, row.price + side), max(best, row.price + side), 0)
         drop_better(book, side, row.price)
     _set_level(trail, book, LEVEL if known else QUIET, side, row)
 
@@ -120,9 +132,9 @@ def _set_best(trail: Trail, book: Book, side: int, row: Any, known: bool) -> Non
 def _clear(trail: Trail, book: Book, side: int, price: int) -> None:
     head = book.head[0]
     if side > 0:
-        _add(trail, EMPTY, side, head.bid_low if price == 0 else price, head.bid_top, 0)
+        _add(trail, book, EMPTY, side, head.bid_low if price == 0 else price, head.bid_top, 0)
     else:
-        _add(trail, EMPTY, side, head.ask_low, head.ask_top if price == 0 else price, 0)
+        _add(trail, book, EMPTY, side, head.ask_low, head.ask_top if price == 0 else price, 0)
     clear_to(book, side, price)
 
 
@@ -135,34 +147,34 @@ def _take_in(trail: Trail, feed: Feed, row: Any, number: int) -> None:
     kind = row.kind
     if feed.gap[0] == RESUMING:
         if kind != GAP:
-            _add(trail, RESUME, side, head.bid, head.ask, 0)
+            _add(trail, book, RESUME, side, head.bid, head.ask, 0)
         feed.gap[0] = KNOWN
     known = feed.gap[0] == KNOWN
     if kind == DEPTH:
         if known & set_behind(book, side, row.price, row.qty):
-            _add(trail, LEVEL, side, row.price, row.qty, 0)
+            _add(trail, book, LEVEL, side, row.price, row.qty, 0)
         else:
             _set_level(trail, book, LEVEL if known else QUIET, side, row)
     elif kind == BBO:
         _set_best(trail, book, side, row, known)
     elif kind == TRADE:
         if known and row.side != 0:
-            _add(trail, PRINT, side, row.price, row.qty, number)
+            _add(trail, book, PRINT, side, row.price, row.qty, number)
     elif kind == CLEAR:
         _clear(trail, book, side, row.price)
         if feed.gap[0] == IN_GAP:
             feed.gap[0] = FIRST_BOOK
     elif kind == GAP:
-        _add(trail, LOST, side, 0, 0, 0)
+        _add(trail, book, LOST, side, 0, 0, 0)
         feed.gap[0] = IN_GAP
     elif kind >= FUNDING:
-        _add(trail, MARKED, side, head.bid, head.ask, number)
+        _add(trail, book, MARKED, side, head.bid, head.ask, number)
         if kind == FUNDING:
             feed.marked[1] = max(feed.marked[1], row.exch_ns)
         else:
             feed.marked[0] = row.price
     if row.last and feed.gap[0] == FIRST_BOOK:
-        _add(trail, REQUEUE, side, 0, 0, 0)
+        _add(trail, book, REQUEUE, side, 0, 0, 0)
         feed.gap[0] = RESUMING
 
 
@@ -281,52 +293,101 @@ def _touches(item: Any, crosses: bool, high: int, near: int) -> bool:  # noqa: F
 
 
 @hot_kernel
+def _any_near(places: NDArray[np.int32], low: int, high: int, near: int, far: int) -> bool:
+    """Whether one of BLOCK items may touch an order of ours; the bounds of those are cells of the window."""
+    low_bid, high_bid, far_ask, near_ask = (
+        np.int32(low),
+        np.int32(high),
+        np.int32(-1 - far),
+        np.int32(-1 - near),
+    )
+    bids_reach, asks_reach = np.int32(near), np.int32(-1 - high)
+    printed_up, printed_down = np.int32(PRINTS + near), np.int32(-1 - PRINTS - high)
+    prints, no_place = np.int32(PRINTS), np.int32(0)
+    found = False
+    for k in range(BLOCK):
+        place = places[k]
+        found |= (place >= low_bid) & (place <= high_bid)
+        found |= (place >= far_ask) & (place <= near_ask)
+        found |= (place >= bids_reach) & (place < prints)
+        found |= (place >= asks_reach) & (place < no_place)
+        found |= place >= printed_up
+        found |= (place >= printed_down) & (place < -prints)
+    return found
+
+
+@hot_kernel
+def _set_levels(book: Book, items: NDArray[Any], places: NDArray[np.int32]) -> None:
+    """BLOCK items that touch no order of ours: without a branch, levels are set and prints set none."""
+    for k in range(BLOCK):
+        place = np.int64(places[k])
+        at = place ^ (place >> 63)
+        cell = at & (PRINTS - 1)
+        cells = book.bids if place >= 0 else book.asks
+        cells[cell] = items[k].qty if at == cell else cells[cell]
+
+
+@hot_kernel
 def _pass_quiet(v: Venue, trail: Trail, until_ns: int) -> int:
     """Messages up to `until_ns` that touch no order of ours; the item that does, -1: none."""
     s = v.state[0]
     head = trail.head[0]
     m = v.matching
     state = m.state[0]
+    first = s.message
+    message = first + up_to(trail.tape.venue_ns[first : head.venue_end], until_ns)
+    if message == first:
+        return -1
+    at = first - head.venue_first
+    number = trail.item_ends[at - 1] if at > 0 else 0
+    end = trail.item_ends[message - 1 - head.venue_first]
     bids, asks, lo = m.book.bids, m.book.asks, m.book.head[0].lo
+    width = bids.size
     # bids of ours rest between low and high, asks from near to far
     low = m.bids[state.bids - 1].price if state.bids > 0 else NO_ASK
     high = m.bids[0].price if state.bids > 0 else NO_BID
     near = m.asks[0].price if state.asks > 0 else NO_ASK
     far = m.asks[state.asks - 1].price if state.asks > 0 else NO_BID
-    at = s.message - head.venue_first
-    number = trail.item_ends[at - 1] if at > 0 else 0
-    first = s.message
-    message = first
-    while message < head.venue_end and trail.tape.venue_ns[message] <= until_ns:
-        message += 1
-    end = trail.item_ends[message - head.venue_first - 1] if message > first else number
-    while number < end:
-        item = trail.items[number]
-        price = item.price
-        bid, ask = item.side > 0, item.side < 0
-        i = price - lo
-        # without branches: which side the next level is on cannot be foreseen
-        ours = (bid & (price >= low) & (price <= high)) | (ask & (price >= near) & (price <= far))
-        crosses = (bid & (price >= near)) | (ask & (price <= high))
-        if ours | crosses | (i < 0) | (i >= bids.size) | (item.kind != LEVEL):
-            if _touches(item, crosses, high, near):
-                break
-            if item.kind == EMPTY:
-                clear_cells(m.book.head[0], bids if bid else asks, price, item.qty)
-        elif bid:
-            bids[i] = item.qty
-        else:
-            asks[i] = item.qty
-        number += 1
-    if number == end:
-        s.message = message
-    else:
+    cells = (
+        min(max(low - lo, 0), width),
+        min(max(high - lo, -1), width - 1),
+        min(max(near - lo, 0), width),
+        min(max(far - lo, -1), width - 1),
+    )
+    touched = False
+    while number < end and not touched:
+        stop = min(number + BLOCK, end)
+        places = trail.places[number:stop]
+        if places.size == BLOCK and not _any_near(places, *cells):
+            _set_levels(m.book, trail.items[number:stop], places)
+            number = stop
+        while number < stop:
+            item = trail.items[number]
+            price = item.price
+            bid, ask = item.side > 0, item.side < 0
+            i = price - lo
+            # without branches: which side the next level is on cannot be foreseen
+            ours = (bid & (price >= low) & (price <= high)) | (ask & (price >= near) & (price <= far))
+            crosses = (bid & (price >= near)) | (ask & (price <= high))
+            if ours | crosses | (i < 0) | (i >= width) | (item.kind != LEVEL):
+                if _touches(item, crosses, high, near):
+                    touched = True
+                    break
+                if item.kind == EMPTY:
+                    clear_cells(m.book.head[0], bids if bid else asks, price, item.qty)
+            elif bid:
+                bids[i] = item.qty
+            else:
+                asks[i] = item.qty
+            number += 1
+    if touched:
         while trail.item_ends[s.message - head.venue_first] <= number:
             s.message += 1
         message = s.message + 1
-    if message > first:
-        s.t_ns = max(s.t_ns, trail.tape.venue_ns[message - 1])
-    return -1 if number == end else number
+    else:
+        s.message = message
+    s.t_ns = max(s.t_ns, trail.tape.venue_ns[message - 1])
+    return number if touched else -1
 
 
 @hot_kernel

@@ -10,7 +10,7 @@ from asmm_daemon.backtest.fast.calm import plan_beat
 from asmm_daemon.backtest.fast.gate import fits
 from asmm_daemon.backtest.fast.quoting import limit_share
 from asmm_daemon.backtest.fast.records import WARMING, WATCH_NS, Fast
-from asmm_daemon.backtest.fast.trail import Trail
+from asmm_daemon.backtest.fast.trail import Trail, up_to
 from asmm_daemon.backtest.fast.watch import beat_by, note_mid
 from asmm_daemon.backtest.result import HORIZONS_S
 from asmm_daemon.backtest.timeline import NEVER
@@ -78,19 +78,18 @@ def pass_by(f: Fast, trail: Trail, message: int) -> None:
     m = f.market.market[0]
     head = trail.head[0]
     while d.move < head.moves:
-        top = trail.tops[trail.moves[d.move]]
-        if top.message > message:
+        move = trail.moves[d.move]
+        if move.message > message:
             break
-        if d.later_ns <= top.t_ns:
-            _read_later(f, top.t_ns)
-        count_time(f, top.t_ns)
-        if top.t_ns > d.unseen_ns:
+        if d.later_ns <= move.t_ns:
+            _read_later(f, move.t_ns)
+        count_time(f, move.t_ns)
+        if move.t_ns > d.unseen_ns:
             if d.unseen_ns > 0:
                 note_mid(f, d.unseen_ns, m.mid)
-            d.unseen_ns = beat_by(f, top.t_ns)
-        m.mid = 0.5 * (top.bid + top.ask)
-        m.valid = top.valid
-        d.top = trail.moves[d.move]
+            d.unseen_ns = beat_by(f, move.t_ns)
+        m.mid = move.mid
+        m.valid = move.valid
         d.move += 1
     d.message = message
     seen_ns = trail.tape.local_ns[message - 1]
@@ -102,9 +101,7 @@ def pass_by(f: Fast, trail: Trail, message: int) -> None:
 def seen_by(f: Fast, trail: Trail, t_ns: int) -> int:
     """Messages that the daemon has seen at a time."""
     message = f.desk[0].message
-    while message < trail.head[0].end and trail.tape.local_ns[message] <= t_ns:
-        message += 1
-    return message
+    return message + up_to(trail.tape.local_ns[message : trail.head[0].end], t_ns)
 
 
 @inner_kernel
@@ -138,8 +135,7 @@ def arrive(f: Fast, trail: Trail, t_ns: int) -> None:
     head = trail.head[0]
     count_time(f, t_ns)
     d.now_ns = max(d.now_ns, t_ns)
-    while d.top + 1 < head.tops and trail.tops[d.top + 1].message <= d.message:
-        d.top += 1
+    d.top = trail.top_at[d.message - head.first]
     top = trail.tops[d.top]
     m.bid = top.bid
     m.ask = top.ask

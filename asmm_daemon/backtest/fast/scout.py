@@ -84,7 +84,7 @@ class Scout:
             head[name] = parts[0].head[name]
         tops = items = 0
         for part in parts:
-            part.moves[:] += tops
+            part.top_at[:] += tops
             part.item_ends[:] += items
             part.items["row"] += int(part.head["venue_row"][0] - head["venue_row"][0])
             tops += part.tops.size - 1
@@ -128,7 +128,7 @@ class Scout:
         return int(np.searchsorted(times, t_ns, side="right"))
 
 
-_CARRIED = {"tops", "moments", "volatility", "intensity", "proof_ns", "heard_ns", "bests"}
+_CARRIED = {"tops", "moments", "volatility", "intensity", "top_at", "proof_ns", "heard_ns", "bests"}
 """Arrays whose entry 0 is the last one of the stretch before."""
 
 
@@ -137,10 +137,10 @@ def _kept(trail: Trail) -> Trail:
     head = trail.head[0]
     seen, venue = int(head["end"] - head["first"]), int(head["venue_end"] - head["venue_first"])
     sizes = {
-        "tops": head["tops"], "moves": head["moves"], "moments": head["moments"],
-        "volatility": head["moments"], "intensity": head["moments"], "proof_ns": seen + 1,
-        "heard_ns": seen + 1, "silences": head["silences"],
-        "features": head["cycles"], "items": head["items"], "item_ends": venue, "bests": venue + 1,
+        "tops": head["tops"], "moves": head["moves"], "top_at": seen + 1, "moments": head["moments"],
+        "volatility": head["moments"], "intensity": head["moments"], "silences": head["silences"],
+        "features": head["cycles"], "proof_ns": seen + 1, "heard_ns": seen + 1,
+        "items": head["items"], "places": head["items"], "item_ends": venue, "bests": venue + 1,
     }  # fmt: skip
     parts = {name: getattr(trail, name)[: int(size)].copy() for name, size in sizes.items()}
     return Trail(trail.head.copy(), trail.tape, **parts)

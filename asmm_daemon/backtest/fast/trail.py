@@ -41,6 +41,16 @@ MOMENT = np.dtype(
     align=True,
 )
 """When estimators or funding changed; their records stand beside it."""
+MOVE = np.dtype(
+    [
+        ("message", np.int64),  # as in TOP
+        ("t_ns", np.int64),
+        ("mid", np.float64),  # ticks
+        ("valid", np.bool_),
+    ],
+    align=True,
+)
+"""A change of the mid or of the book's validity."""
 ITEM = np.dtype(
     [
         ("price", np.int64),
@@ -82,18 +92,20 @@ HEAD = np.dtype(
 
 
 class Trail(NamedTuple):
-    """One stretch; entry 0 of `tops`, `moments`, `proof_ns`, `heard_ns` and `bests` holds at its start.
+    """One stretch; entry 0 of `tops`, `moments`, `top_at`, `proof_ns`, `heard_ns`, `bests`: at its start.
 
-    `moves` are those of `tops` at which the mid changed or the book's validity. `proof_ns` and `heard_ns`
-    say, for each count of messages, when the book and when anything was last heard of. `features` are the
-    market's own at every quote cycle, since what a policy sees of it does not depend on us. `item_ends` and
-    `bests` (bid, ask) belong to the venue's messages.
+    `moves` are the changes of the mid or of the book's validity. `top_at`, `proof_ns` and `heard_ns` say, for
+    each count of messages, which of `tops` is in force, and when the book and when anything was last heard
+    of. `features` are the market's own at every quote cycle, since what a policy sees of it does not depend
+    on us. `places` say of each of `items` where it lies in the venue's book; `item_ends` and `bests` (bid,
+    ask) belong to the venue's messages.
     """
 
     head: NDArray[Any]
     tape: Timeline
     tops: NDArray[Any]
-    moves: NDArray[np.int64]
+    moves: NDArray[Any]
+    top_at: NDArray[np.int64]
     moments: NDArray[Any]
     volatility: NDArray[Any]
     intensity: NDArray[Any]
@@ -102,6 +114,7 @@ class Trail(NamedTuple):
     proof_ns: NDArray[np.int64]
     heard_ns: NDArray[np.int64]
     items: NDArray[Any]
+    places: NDArray[np.int32]
     item_ends: NDArray[np.int64]
     bests: NDArray[np.int64]
 
@@ -112,7 +125,8 @@ def new_trail(tape: Timeline, *, messages: int, rows: int, cycles: int) -> Trail
         head=np.zeros(1, HEAD),
         tape=tape,
         tops=np.empty(messages + 1, TOP),
-        moves=np.empty(messages + 1, np.int64),
+        moves=np.empty(messages + 1, MOVE),
+        top_at=np.zeros(messages + 1, np.int64),
         moments=np.empty(messages + rows + 1, MOMENT),
         volatility=np.empty(messages + rows + 1, VOLATILITY),
         intensity=np.empty(messages + rows + 1, INTENSITY),
@@ -121,9 +135,19 @@ def new_trail(tape: Timeline, *, messages: int, rows: int, cycles: int) -> Trail
         proof_ns=np.zeros(messages + 1, np.int64),
         heard_ns=np.zeros(messages + 1, np.int64),
         items=np.empty(4 * rows, ITEM),
+        places=np.empty(4 * rows, np.int32),
         item_ends=np.empty(messages, np.int64),
         bests=np.empty((messages + 1, 2), np.int64),
     )
+
+
+@hot_kernel
+def up_to(times: NDArray[np.int64], t_ns: int) -> int:
+    """How many of these times, which never step back, are up to `t_ns`."""
+    for i in range(times.size):
+        if times[i] > t_ns:
+            return i
+    return times.size
 
 
 @hot_kernel
@@ -138,6 +162,18 @@ def _note_top(trail: Trail, state: MarketState, seen: int) -> None:
     top.micro = m.micro
     top.valid = m.valid
     head.tops += 1
+
+
+@hot_kernel
+def _note_move(trail: Trail, state: MarketState, seen: int) -> None:
+    head = trail.head[0]
+    m = state.market[0]
+    move = trail.moves[head.moves]
+    move.message = seen
+    move.t_ns = m.now_ns
+    move.mid = 0.5 * (m.bid + m.ask)
+    move.valid = m.valid
+    head.moves += 1
 
 
 @hot_kernel
@@ -214,8 +250,7 @@ def see(trail: Trail, state: MarketState, params: Params) -> None:
         moved = m.valid != valid or m.bid + m.ask != bid + ask
         if moved or m.micro != micro or m.bid != bid:
             if moved:
-                trail.moves[head.moves] = head.tops
-                head.moves += 1
+                _note_move(trail, state, i + 1)
             _note_top(trail, state, i + 1)
         funded = m.funding_ns != due_ns or (m.funding_rate != rate and np.isfinite(m.funding_rate))
         if funded or e.slow_beyond != counted or e.prior_ticks != prior:
@@ -229,6 +264,7 @@ def see(trail: Trail, state: MarketState, params: Params) -> None:
             proof_ns = heard_ns = tape.local_ns[i]
         elif kind == TRADE:
             heard_ns = tape.local_ns[i]
+        trail.top_at[i + 1 - head.first] = head.tops - 1
         trail.proof_ns[i + 1 - head.first] = proof_ns
         trail.heard_ns[i + 1 - head.first] = heard_ns
     _note_cycles(trail, state, params, head.end, head.stop_ns + 1)
