@@ -12,7 +12,7 @@ from asmm_daemon.backtest.fast.money import account_rests, mid_at_peak
 from asmm_daemon.backtest.fast.quoting import limit_share
 from asmm_daemon.backtest.fast.records import ACTIVE, Fast
 from asmm_daemon.backtest.fast.trail import SILENCE_NS, Trail
-from asmm_daemon.backtest.fast.watch import beat_by, orders_fit
+from asmm_daemon.backtest.fast.watch import beat_by, forget_seconds, orders_fit
 from asmm_daemon.kernels import hot_kernel, inner_kernel
 from asmm_daemon.units import NS_PER_S
 
@@ -97,7 +97,10 @@ def _band(f: Fast) -> tuple[float, float]:
     d = f.desk[0]
     mid = f.market.market[0].mid
     low, high = mid * (1.0 - BAND), mid * (1.0 + BAND)
-    if not max(high, d.high_mid) <= (1.0 + f.limits[0].flash_move) * min(low, d.low):
+    widest = 1.0 + f.limits[0].flash_move
+    if not max(high, d.high_mid) <= widest * min(low, d.low):
+        forget_seconds(f)
+    if not max(high, d.high_mid) <= widest * min(low, d.low):
         return mid, mid
     return _edge(f, low), _edge(f, high)
 

@@ -80,22 +80,25 @@ def _new_second(f: Fast, second: int, mid: float) -> None:
     new = f.seconds[d.seconds % RING]
     new.second = second
     new.low = new.high = mid
+    if d.seconds == d.seconds_from:
+        d.low = d.high_mid = mid
     d.seconds += 1
-    kept = d.seconds - d.seconds_from
-    read = kept == 1 or kept > RING
     d.low = min(d.low, mid)
     d.high_mid = max(d.high_mid, mid)
-    while True:
-        oldest = f.seconds[d.seconds_from % RING]
-        if oldest.second >= second - f.limits[0].flash_window_s and d.seconds - d.seconds_from <= RING:
-            break
-        read = read or oldest.low == d.low or oldest.high == d.high_mid
+
+
+@inner_kernel
+def forget_seconds(f: Fast) -> None:
+    """Makes `low` and `high_mid` those of the flash window: until then they may be of older mids too."""
+    d = f.desk[0]
+    d.seconds_from = max(d.seconds_from, d.seconds - RING)
+    newest = f.seconds[(d.seconds - 1) % RING]
+    while f.seconds[d.seconds_from % RING].second < newest.second - f.limits[0].flash_window_s:
         d.seconds_from += 1
-    if read:
-        d.low = d.high_mid = mid
-        for i in range(d.seconds_from, d.seconds):
-            d.low = min(d.low, f.seconds[i % RING].low)
-            d.high_mid = max(d.high_mid, f.seconds[i % RING].high)
+    d.low, d.high_mid = newest.low, newest.high
+    for i in range(d.seconds_from, d.seconds):
+        d.low = min(d.low, f.seconds[i % RING].low)
+        d.high_mid = max(d.high_mid, f.seconds[i % RING].high)
 
 
 @hot_kernel
@@ -109,17 +112,20 @@ def beat_by(f: Fast, t_ns: int) -> int:
 def note_mid(f: Fast, t_ns: int, mid: float) -> None:
     """The flash watch sees a mid, in ticks, at a beat."""
     d = f.desk[0]
-    second = t_ns // NS_PER_S
-    left_out = d.beat_ns + (t_ns - 1 - d.beat_ns) // WATCH_NS * WATCH_NS
-    if d.seconds > d.seconds_from and left_out > d.beat_ns:
-        # beats left out saw the mid that the last one saw
-        for missed in range(f.seconds[(d.seconds - 1) % RING].second + 1, left_out // NS_PER_S + 1):
-            _new_second(f, missed, d.noted)
+    newest = f.seconds[(d.seconds - 1) % RING]
+    begins = d.seconds == d.seconds_from
+    if begins or t_ns >= (newest.second + 1) * NS_PER_S:
+        left_out = d.beat_ns + (t_ns - 1 - d.beat_ns) // WATCH_NS * WATCH_NS
+        if not begins and left_out > d.beat_ns:
+            # beats left out saw the mid that the last one saw
+            for missed in range(newest.second + 1, left_out // NS_PER_S + 1):
+                _new_second(f, missed, d.noted)
+        newest = f.seconds[(d.seconds - 1) % RING]
+        if begins or newest.second != t_ns // NS_PER_S:
+            _new_second(f, t_ns // NS_PER_S, mid)
     d.noted = mid
     newest = f.seconds[(d.seconds - 1) % RING]
-    if d.seconds == d.seconds_from or newest.second != second:
-        _new_second(f, second, mid)
-    elif not newest.low <= mid <= newest.high:
+    if not newest.low <= mid <= newest.high:
         newest.low = min(newest.low, mid)
         newest.high = max(newest.high, mid)
         d.low = min(d.low, mid)
@@ -138,6 +144,8 @@ def _flash(f: Fast, mid: float) -> bool:
     if 0 < d.unseen_ns < d.now_ns:
         note_mid(f, d.unseen_ns, mid)
     note_mid(f, d.now_ns, mid)
+    if d.low > 0.0 and d.high_mid / d.low - 1.0 > limits.flash_move:
+        forget_seconds(f)
     if d.low > 0.0 and d.high_mid / d.low - 1.0 > limits.flash_move:
         d.flash_ns = d.now_ns + int(limits.flash_cooldown_s * NS_PER_S)
     return d.flash_ns > 0
