@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import numpy as np
 import platformdirs
 
 _IMPORT = re.compile(r"^from (asmm_daemon[\w.]*) import \(?([\w, ]*)", re.MULTILINE)
@@ -119,11 +120,27 @@ def inlined_kernel(function: F) -> F:
     return cast("F", numba.njit(inline="always", nogil=True, error_model="numpy", _nrt=False)(function))
 
 
+_bound: dict[object, object] = {}
+
+
 def bound(kernel_of: F, *arguments: object) -> F:
     """A kernel compiled for arguments of these types, at which its calls do not look again.
 
     For bundles of many records that look takes ten times as long as the call itself. Every call must pass
     arguments of the very same types, arrays as contiguous and as writable as these: nothing checks.
     """
-    dispatcher = cast("Any", kernel_of)
-    return cast("F", dispatcher.compile(tuple(dispatcher.typeof_pyval(each) for each in arguments)))
+    key = (kernel_of, _kind_of(arguments))
+    if key not in _bound:
+        dispatcher = cast("Any", kernel_of)
+        types = tuple(dispatcher.typeof_pyval(each) for each in arguments)
+        _bound[key] = dispatcher.compile(types)
+    return cast("F", _bound[key])
+
+
+def _kind_of(value: object) -> object:
+    # what a type depends on; numba takes milliseconds to look at that of a bundle
+    if isinstance(value, np.ndarray):
+        return value.dtype, value.ndim, value.flags.num
+    if isinstance(value, tuple):
+        return type(value), *map(_kind_of, value)
+    return type(value)

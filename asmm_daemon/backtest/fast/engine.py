@@ -151,7 +151,7 @@ def result_of(f: Fast, setup: Setup, info: TapeInfo, tape: Timeline, fallbacks: 
         strategy=setup.name,
         capital=float(setup.account.capital),
         cycle_s=setup.cycle_s,
-        steps=f.steps[: desk["steps"]].copy(),
+        steps=f.steps[: desk["steps"]],
         fills=fills,
         counts={
             "orders": int(desk["placed"]),
