@@ -51,6 +51,7 @@ START_GOAL_S, MEMORY_GOAL_MB, LINEAR_GOAL = 0.5, 250.0, 1.2
 START_NS = 1_767_657_600 * NS_PER_S
 DAY_S = 86_400
 SETS, ENVS = 64, 32
+TAUS_S, WIDTHS = (5.0, 10.0, 20.0, 40.0), (1.0, 1.5, 2.0, 3.0)
 WIDER = 3.0
 """Half-spreads of the model by which both quote."""
 NEVER_S = 1e6
@@ -269,19 +270,38 @@ def day_lines(market: Market, cycle_s: float, runs: int, *, goal: str | None = "
     ]
 
 
-def sweep_line(market: Market, runs: int) -> Line:
-    """A pass of many parameter sets, per set, beside one run of hftbacktest from Python."""
-    gammas = np.geomspace(0.01, 2.0, SETS // 4)
-    setups = [
-        setup(market.info, gamma=float(g), half_spread_factor=w) for g in gammas for w in (1.0, 1.5, 2.0, 3.0)
+def sweep_lines(market: Market, runs: int) -> list[Line]:
+    """A pass of many parameter sets, per set, beside one run of hftbacktest from Python.
+
+    Over γ and τ, as wide as theirs; beside that over γ and the width, whose narrow half fills many times as
+    often, and requotes after each fill.
+    """
+    gammas = [float(gamma) for gamma in np.geomspace(0.01, 2.0, SETS // 4)]
+    grids = {
+        "γ and τ": [setup(market.info, gamma=g, tau_min_s=t, tau_max_s=t) for g in gammas for t in TAUS_S],
+        "γ and width": [setup(market.info, gamma=g, half_spread_factor=w) for g in gammas for w in WIDTHS],
+    }
+    theirs = Reference(market, run_fast(setup(market.info), market.info, market.tape), 5.0)
+    fills: dict[str, int] = {}
+
+    def sweep(name: str) -> float:
+        results: list[Result] = []
+        spent = cpu(lambda: results.extend(run_sweep(grids[name], market.info, market.tape)))
+        fills[name] = sum(len(result.fills) for result in results) // SETS
+        return spent / SETS
+
+    *ours, python = best(runs, [*(lambda name=name: sweep(name) for name in grids), theirs.python])
+    return [
+        faster(
+            f"sweep of {SETS} over {name}, per set",
+            seconds,
+            "hftbacktest from Python",
+            python,
+            "sweep" if name == "γ and τ" else None,
+            f"5 s cycle, one pass; fills: {fills[name]} a set, {theirs.fills} theirs",
+        )
+        for name, seconds in zip(grids, ours, strict=True)
     ]
-    theirs = Reference(market, run_fast(setups[0], market.info, market.tape), 5.0)
-    ours, python = best(
-        runs, [lambda: cpu(lambda: run_sweep(setups, market.info, market.tape)) / SETS, theirs.python]
-    )
-    return faster(
-        f"sweep of {SETS}, per set", ours, "hftbacktest from Python", python, "sweep", "5 s cycle, one pass"
-    )
 
 
 def env_lines(market: Market, runs: int, steps: int) -> list[Line]:
@@ -447,7 +467,7 @@ def lines(effort: Effort) -> list[Line]:
         found += day_lines(recorded, 5.0, runs)
     short = market.until(effort.of(7200, 1200))
     found += day_lines(short, 0.1, effort.of(3, 1), goal="fast cycle")
-    found.append(sweep_line(market, effort.of(2, 1)))
+    found += sweep_lines(market, effort.of(2, 1))
     found += env_lines(market, runs, effort.of(16_384, 4096))
     found += process_lines(market, runs)
     found.append(linear_line(market, runs))
