@@ -18,7 +18,7 @@ from asmm_daemon.backtest.timeline import Timeline
 from asmm_daemon.core.params import Model
 from asmm_daemon.core.policy import FixedPolicy, Policy
 from asmm_daemon.errors import ConfigError
-from asmm_daemon.learn.hyper import GUIDE_LAYERS, Hyper
+from asmm_daemon.learn.hyper import Hyper
 from asmm_daemon.learn.lessons import Goal, Lessons, Span, prepare
 from asmm_daemon.learn.model_file import load_policy
 from asmm_daemon.learn.tape_env import Grid
@@ -183,14 +183,18 @@ def within_reach(base: Tuned, grid: Grid) -> tuple[Setup, dict[str, float]]:
 
 
 def hyper_of(agent: Agent, steps: int, seed: int) -> Hyper:
-    """The learner's numbers for so many steps: ε falls over half of them."""
-    return Hyper(
+    """The learner's numbers for so many steps: ε falls over half of them.
+
+    A recurrent network is smaller, and sees sixteen sequences an update, of twenty transitions each.
+    """
+    hyper = Hyper(
         kind=KINDS[agent],
         steps=steps,
         seed=seed,
         epsilon_steps=max(steps // 2, 1),
         evaluate_every=max(steps // EVALUATIONS, 1),
     )
+    return replace(hyper, layers=(64, 64), batch=16) if hyper.kind == "lstm" else hyper
 
 
 def train_agent(lessons: Lessons, plan: Plan, agent: Agent, seed: int, folder: Path) -> Policy:
@@ -201,7 +205,6 @@ def train_agent(lessons: Lessons, plan: Plan, agent: Agent, seed: int, folder: P
     steps = round(plan.passes * train_s / lessons.setup.cycle_s)
     hyper = replace(
         hyper_of(agent, steps, seed),
-        layers=(64, 64) if KINDS[agent] == "lstm" else GUIDE_LAYERS,
         steps_per_update=UPDATE_EVERY,
         learning_rate_end=1e-4,
     )
