@@ -31,13 +31,13 @@ if [ ! -e "$venv/bin/asmm" ]; then
 fi
 want=$(find "$root/asmm_daemon" -name "*.py" -print0 | sort -z | xargs -0 cat | sha256sum)
 if [ "$(cat "$venv/.kernels" 2>/dev/null)" != "$want" ]; then
-    echo "compiling the kernels ..." >&2
+    echo "compiling the kernels, once a version: a minute or two ..." >&2
     "$venv/bin/python" -m asmm_daemon.warm exchange &
     "$venv/bin/python" -m asmm_daemon.warm engine && wait $! || exit 1
     echo "$want" > "$venv/.kernels"
 fi
 if [ "$1" != daemon ] && [ "$(cat "$venv/.kernels-backtest" 2>/dev/null)" != "$want" ]; then
-    echo "compiling the kernels of the backtest ..." >&2
+    echo "compiling the kernels of the backtest, once a version: a minute or two ..." >&2
     "$venv/bin/python" -m asmm_daemon.learn.warm || exit 1
     echo "$want" > "$venv/.kernels-backtest"
 fi
