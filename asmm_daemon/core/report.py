@@ -9,7 +9,7 @@ from asmm_daemon.core.decision import Missing
 from asmm_daemon.core.desk import RESTING, ZERO, Desk
 from asmm_daemon.core.orders import Order
 from asmm_daemon.core.oversight import EFFECT, State
-from asmm_daemon.core.risk import Gate
+from asmm_daemon.core.risk import Gate, Refusal
 from asmm_daemon.core.supervisor import Supervisor
 from asmm_daemon.core.view import EngineView, MarketCounts, MarketView, OrderView
 from asmm_daemon.units import NS_PER_S
@@ -174,8 +174,21 @@ def _missing(account: Account, desk: Desk) -> tuple[str, ...]:
     lacking = int(chosen["missing"])
     if words := tuple(text for what, text in _LACKING.items() if lacking & what):
         return words
+    if desk.machine.state is not State.ACTIVE or desk.mid is None:
+        return ()
     empty = not (chosen["bid_qty"].any() or chosen["ask_qty"].any())
-    return (_no_size(desk),) if empty and desk.machine.state is State.ACTIVE and desk.mid is not None else ()
+    refused = _refused(desk)
+    if empty or Refusal.SIZE in refused:
+        return (_no_size(desk),)
+    return (f"the pre-trade gate refuses every quote: {', '.join(refused)}",) if refused else ()
+
+
+def _refused(desk: Desk) -> tuple[str, ...]:
+    """Why the gate let no quote of the last decision pass; empty where one did, or rests."""
+    if desk.table.active() or not desk.explains:
+        return ()
+    told = {quote.action for quote in desk.explains[-1].quotes}
+    return tuple(sorted(told)) if told <= set(Refusal) else ()
 
 
 def _no_size(desk: Desk) -> str:
@@ -184,6 +197,8 @@ def _no_size(desk: Desk) -> str:
     least = instrument.qty(instrument.min_lots(instrument.floor_ticks(desk.mid or ZERO)))
     caps = {"limits.max_order": limits.max_order, "the effective maximum inventory": desk.max_inventory}
     small = [f"{name} is {value:.6g}" for name, value in caps.items() if value < least]
+    if limits.max_order_value < least * (desk.mid or ZERO):
+        small.append(f"limits.max_order_value is {limits.max_order_value:.6g} {instrument.quote}")
     return f"no order fits: the venue takes at least {least:f} {instrument.base}, " + (
         " and ".join(small) or "inventory, exposure and balance leave less"
     )

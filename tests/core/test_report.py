@@ -49,6 +49,21 @@ def test_sizes_that_the_venue_never_takes_are_said(order, held, expected):
     assert [expected in line for line in bench.market.missing] == [True] * bool(expected)
 
 
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        ({"max_order_value": D(4)}, "takes at least 0.001 BTC, limits.max_order_value is 4 USDT"),
+        ({"collar_bps": 1.0}, "the pre-trade gate refuses every quote: collar"),
+    ],
+)
+def test_a_gate_that_refuses_every_quote_is_named(limit, expected):
+    """A limit that lets no quote pass is told, not shown as silence."""
+    bench = Bench(limits=MarketLimits(**limit))
+    assert bench.ready() == []
+    (why,) = bench.market.missing
+    assert expected in why
+
+
 def test_late_cycles_are_counted_beside_those_left_out():
     """One late cycle that left out three counts once and three times."""
     bench = Bench()
