@@ -1,9 +1,7 @@
 """Runs strategies over a recording, day by day, several days and strategies in parallel processes."""
 
-import multiprocessing
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +13,7 @@ from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup
 from asmm_daemon.backtest.spool import mapped
 from asmm_daemon.backtest.timeline import timeline
+from asmm_daemon.backtest.workers import workers
 from asmm_daemon.events import Rows
 from asmm_daemon.tape.columns import Source, TapeInfo
 
@@ -86,12 +85,11 @@ def _in_parallel(
     setups: Mapping[str, Setup], daily: Iterator[Day], engine: EngineName, jobs: int
 ) -> Iterator[tuple[str, int, Result]]:
     """Results as they come; the processes map a day's file, each for its part of the set-ups."""
-    context = multiprocessing.get_context("spawn")
     parts = [part for n in range(jobs) if (part := tuple(setups)[n::jobs])]
     waiting: dict[Future[list[Result]], tuple[tuple[str, ...], int]] = {}
     left: dict[int, int] = {}
     kept: dict[int, Day] = {}
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    with workers(jobs) as pool:
 
         def harvest(most: int) -> Iterator[tuple[str, int, Result]]:
             while len(waiting) > most:
@@ -118,8 +116,3 @@ def _job(
     setups: Sequence[Setup], path: Path, info: TapeInfo, begin_ns: int, engine: EngineName
 ) -> list[Result]:
     return _run_rows(setups, info, mapped(path), begin_ns, engine)
-
-
-def processors() -> int:
-    """Processes that this machine runs at a time."""
-    return len(os.sched_getaffinity(0))

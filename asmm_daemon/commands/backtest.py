@@ -62,7 +62,8 @@ def backtest(
     from asmm_daemon import config
     from asmm_daemon.backtest.compare import compare
     from asmm_daemon.backtest.report import write_report
-    from asmm_daemon.backtest.run import Span, processors, run
+    from asmm_daemon.backtest.run import Span, run
+    from asmm_daemon.backtest.workers import processors
     from asmm_daemon.commands import strategies
     from asmm_daemon.errors import ConfigError
 

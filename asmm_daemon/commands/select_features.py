@@ -64,7 +64,7 @@ def select_features(
         raise ConfigError(f"--plot {plot}: a name that ends in .html or .csv")
     if plot is not None and not plot.parent.is_dir():
         raise ConfigError(f"--plot {plot}: there is no folder {plot.parent}")
-    from asmm_daemon.backtest.run import processors
+    from asmm_daemon.backtest.workers import processors
     from asmm_daemon.commands.workshop import open_workshop
     from asmm_daemon.learn.candidates import NAMES, collect
     from asmm_daemon.learn.selection import Study, select
