@@ -13,6 +13,7 @@ from asmm_daemon.commands.options import (
     FeesOption,
     FromOption,
     HoursOption,
+    JobsOption,
     JsonOption,
     LatencyOption,
     SeedOption,
@@ -168,7 +169,7 @@ def train(
 
     needs.learning("train", "torch", "tensorboard")
     from asmm_daemon.commands.workshop import changed, goal_of, grid_of, open_workshop, stretches, train_here
-    from asmm_daemon.learn.evaluation import hyper_of
+    from asmm_daemon.learn.agents import hyper_of
 
     goal = goal_of(reward, penalty, memory, score)
     shop = open_workshop(
@@ -229,12 +230,14 @@ def evaluate(
             "--out", metavar="FOLDER", file_okay=False, help="Keeps the trainings here, to go on with."
         ),
     ] = None,
+    jobs: JobsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tunes and trains on the past, tests on unseen data, and prints all strategies side by side."""
     from asmm_daemon.commands import needs
 
     needs.learning("evaluate", "optuna", *(["torch", "tensorboard"] if agents != "none" else []))
+    from asmm_daemon.backtest.workers import processors
     from asmm_daemon.commands.workshop import evaluate_here, goal_of, grid_of, open_workshop, plan_of
 
     goal = goal_of(reward, penalty, memory, score)
@@ -244,9 +247,14 @@ def evaluate(
     )
     plan = replace(plan, grid=grid_of(shop.setup, gammas, skews))
     with progress_bar() as bar:
-        task = bar.add_task("evaluating", total=None, note="")
+        task = bar.add_task("evaluating", total=1.0, note="")
         found = evaluate_here(
-            shop, plan, (train_for, validate, test, purge), out, lambda text: bar.update(task, note=text)
+            shop,
+            plan,
+            (train_for, validate, test, purge),
+            out,
+            jobs=jobs or processors(),
+            progress=lambda text, share: bar.update(task, completed=share, note=text),
         )
     for line in found.as_json() if as_json else found.lines():
         print(line)

@@ -20,7 +20,8 @@ from asmm_daemon.backtest.timeline import Timeline, timeline
 from asmm_daemon.commands import strategies
 from asmm_daemon.commands.outcome import Outcome
 from asmm_daemon.errors import ConfigError
-from asmm_daemon.learn.evaluation import Agent, Plan, evaluate, folds
+from asmm_daemon.learn.agents import Agent, Plan
+from asmm_daemon.learn.evaluation import evaluate, folds
 from asmm_daemon.learn.hyper import Hyper
 from asmm_daemon.learn.lessons import Goal, Span, checkpoints_of, prepare
 from asmm_daemon.learn.tape_env import Grid, RewardKind
@@ -235,9 +236,11 @@ def evaluate_here(
     plan: Plan,
     lengths: tuple[str, str, str, str],
     out: Path | None,
-    progress: Callable[[str], None],
+    *,
+    jobs: int,
+    progress: Callable[[str, float], object],
 ) -> Outcome:
-    """Walks forward over the whole recording."""
+    """Walks forward over the whole recording; `jobs` processes train."""
     names = ("--train", "--validate", "--test", "--purge")
     train_s, validation_s, test_s, purge_s = (
         strategies.seconds(name, text) for name, text in zip(names, lengths, strict=True)
@@ -261,6 +264,7 @@ def evaluate_here(
             rounds,
             plan,
             out or Path(scratch),
+            jobs=jobs,
             progress=progress,
         )
     return Outcome.of(found)

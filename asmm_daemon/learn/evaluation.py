@@ -7,10 +7,10 @@ trials. An agent spends half of it on trials without skew, for τ, half-spread m
 paper's agents build on tuned parameters, and learns γ and skew in the other half.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
 
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup
@@ -18,27 +18,20 @@ from asmm_daemon.backtest.timeline import Timeline
 from asmm_daemon.core.params import Model
 from asmm_daemon.core.policy import FixedPolicy, Policy
 from asmm_daemon.errors import ConfigError
-from asmm_daemon.learn.hyper import Hyper
-from asmm_daemon.learn.lessons import Goal, Lessons, Span, prepare
-from asmm_daemon.learn.model_file import load_policy
+from asmm_daemon.learn.agents import Plan, train_agents
+from asmm_daemon.learn.lessons import Lessons, Span, prepare
 from asmm_daemon.learn.tape_env import Grid
 from asmm_daemon.learn.tuning import FLOOR, Tuned, in_turn, tune, with_parameters
 from asmm_daemon.tape.checkpoints import Checkpoints
 from asmm_daemon.tape.columns import TapeInfo
 from asmm_daemon.units import NS_PER_S
 
-Agent = Literal["alpha_as", "alpha_as_rnn"]
-KINDS: dict[Agent, Literal["mlp", "lstm"]] = {"alpha_as": "mlp", "alpha_as_rnn": "lstm"}
 QUIET = "no_quotes"
 TUNED = "tuned_as"
 FLOOR_BPS = 5.0
 """How far from the mid a quote may be for the participation floor, where the tick is small."""
 WITHIN_FLOOR_BPS = 4.0
 """The widest half-spread, fee included, of a constant-spread strategy that keeps the participation floor."""
-EVALUATIONS = 16
-"""Times that validation is asked in one training."""
-UPDATE_EVERY = 4
-"""Steps of the environments per update: one in four keeps a training as long as its tuning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +41,6 @@ class Fold:
     train: Span
     validation: Span
     test: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How to evaluate. `budget` counts passes over the training stretch, for the baseline and per agent."""
-
-    budget: int = 40
-    seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
-    agents: tuple[Agent, ...] = ("alpha_as", "alpha_as_rnn")
-    goal: Goal = field(default_factory=Goal)
-    grid: Grid = field(default_factory=Grid)
-    n_envs: int = 32
-    episode_s: float = 3600.0
-    hyper: Mapping[str, Any] = field(default_factory=dict)
-    """Hyper-parameters that differ from those of `train_agent`."""
-
-    @property
-    def base_trials(self) -> int:
-        """Trials for what an agent quotes on."""
-        return max(self.budget // 2, 1)
-
-    @property
-    def passes(self) -> int:
-        """Passes that an agent learns from."""
-        return max(self.budget - self.base_trials, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,39 +106,67 @@ def evaluate(
     plan: Plan,
     folder: Path,
     *,
-    progress: Callable[[str], None] | None = None,
+    jobs: int = 1,
+    progress: Callable[[str, float], object] | None = None,
 ) -> Evaluation:
     """Every strategy over every fold's test stretch. Trainings lie in `folder` and are resumed there.
 
-    Agents appear once per seed, as `alpha_as/1`. Raises ConfigError, ModelError or TapeError.
+    Agents appear once per seed, as `alpha_as/1`. `jobs` processes train; the results are the same for any
+    number. `progress` is told what is done next and the share that is done. Raises ConfigError, ModelError
+    or TapeError.
     """
-    told = progress or (lambda _: None)
     found = Evaluation()
+    trainings = len(plan.agents) * len(plan.seeds)
     as_setup = replace(setup, spec=replace(setup.spec, policy=_fixed(setup)))
-    for number, fold in enumerate(rounds, 1):
-        told(f"fold {number}: baselines")
+    for number, fold in enumerate(rounds):
+        told = partial(_tell, progress, number, len(rounds), 1 + trainings)
+        told("tuning", 0)
         lessons = prepare(as_setup, info, tape, checkpoints, fold.train, fold.validation)
         for name, baseline in baselines(as_setup).items():
             found.add(name, lessons.backtest(baseline, fold.test))
-        told(f"fold {number}: tuning")
         judge = in_turn(lambda candidate: [lessons.backtest(candidate, fold.train)])  # noqa: B023 (called at once)
         score = plan.goal.score
         tuned = tune(as_setup, judge, trials=plan.budget, score=score)
         found.chosen.append(tuned.parameters)
         found.add(TUNED, lessons.backtest(replace(tuned.setup, name=TUNED), fold.test))
-        ground = lessons
-        if plan.agents:
-            base = tune(as_setup, judge, trials=plan.base_trials, score=score, fixed={"skew": 0.0})
-            ground_setup, parameters = within_reach(base, plan.grid)
-            found.bases.append(parameters)
-            ground = replace(lessons, setup=ground_setup, gammas=plan.grid.gammas, skews=plan.grid.skews)
-        for agent in plan.agents:
-            for seed in plan.seeds:
-                told(f"fold {number}: training {agent}, seed {seed}")
-                policy = train_agent(ground, plan, agent, seed, folder / f"fold{number}" / f"{agent}-{seed}")
-                run = replace(ground.setup, name=agent, spec=replace(ground.setup.spec, policy=policy))
-                found.add(f"{agent}/{seed}", ground.backtest(run, fold.test))
+        if not trainings:
+            continue
+        base = tune(as_setup, judge, trials=plan.base_trials, score=score, fixed={"skew": 0.0})
+        ground_setup, parameters = within_reach(base, plan.grid)
+        found.bases.append(parameters)
+        ground = replace(lessons, setup=ground_setup, gammas=plan.grid.gammas, skews=plan.grid.skews)
+        _add_agents(found, ground, fold, plan, folder / f"fold{number + 1}", jobs, told)
     return found
+
+
+def _add_agents(
+    found: Evaluation,
+    lessons: Lessons,
+    fold: Fold,
+    plan: Plan,
+    folder: Path,
+    jobs: int,
+    told: Callable[[str, int], object],
+) -> None:
+    count = len(plan.agents) * len(plan.seeds)
+    trained = train_agents(
+        lessons,
+        plan,
+        folder,
+        jobs=jobs,
+        progress=lambda done: told(f"{done} of {count} trainings done", 1 + done),
+    )
+    for name, policy in trained.items():
+        spec = replace(lessons.setup.spec, policy=policy)
+        run = replace(lessons.setup, name=name.partition("/")[0], spec=spec)
+        found.add(name, lessons.backtest(run, fold.test))
+
+
+def _tell(
+    progress: Callable[[str, float], object] | None, fold: int, folds: int, pieces: int, text: str, done: int
+) -> None:
+    if progress is not None:
+        progress(f"fold {fold + 1} of {folds}: {text}", (fold + done / pieces) / folds)
 
 
 def within_reach(base: Tuned, grid: Grid) -> tuple[Setup, dict[str, float]]:
@@ -180,37 +176,6 @@ def within_reach(base: Tuned, grid: Grid) -> tuple[Setup, dict[str, float]]:
         "min_half_spread_bps": min(base.parameters["min_half_spread_bps"], most_bps)
     }
     return with_parameters(base.setup, parameters, name=base.setup.name), parameters
-
-
-def hyper_of(agent: Agent, steps: int, seed: int) -> Hyper:
-    """The learner's numbers for so many steps: ε falls over half of them.
-
-    A recurrent network is smaller, and sees sixteen sequences an update, of twenty transitions each.
-    """
-    hyper = Hyper(
-        kind=KINDS[agent],
-        steps=steps,
-        seed=seed,
-        epsilon_steps=max(steps // 2, 1),
-        evaluate_every=max(steps // EVALUATIONS, 1),
-    )
-    return replace(hyper, layers=(64, 64), batch=16) if hyper.kind == "lstm" else hyper
-
-
-def train_agent(lessons: Lessons, plan: Plan, agent: Agent, seed: int, folder: Path) -> Policy:
-    """The agent's best network by validation, as a policy."""
-    from asmm_daemon.learn.on_tape import train_on_tape  # noqa: PLC0415 (torch is loaded only where one trains)
-
-    train_s = (lessons.train.end_ns - lessons.train.start_ns) / NS_PER_S
-    steps = round(plan.passes * train_s / lessons.setup.cycle_s)
-    hyper = replace(
-        hyper_of(agent, steps, seed),
-        steps_per_update=UPDATE_EVERY,
-        learning_rate_end=1e-4,
-    )
-    hyper = replace(hyper, **plan.hyper)
-    train_on_tape(lessons, plan.goal, hyper, folder, n_envs=plan.n_envs, episode_s=plan.episode_s)
-    return load_policy(folder / "best.json")
 
 
 def below_floor(results: Sequence[Result], floor: float = FLOOR) -> bool:

@@ -74,26 +74,20 @@ def test_an_evaluation_judges_on_what_comes_after():
     assert any("95% interval" in verdict for verdict in told["verdicts"])
 
 
-def test_agents_are_judged_beside_the_baselines():
-    """Each seed of an agent is a strategy of its own."""
+def test_agents_are_judged_beside_the_baselines(tmp_path):
+    """Each seed of an agent is a strategy of its own, the same by one process and by two."""
     stretches = ["--train", "40m", "--validate", "10m", "--test", "30m", "--purge", "1m"]
     small = ["--hyper", "layers=[16,16]", "--hyper", "learn_after=64"]
-    told = json.loads(
-        run(
-            "evaluate",
-            *MARKET,
-            *stretches,
-            "--agents",
-            "alpha_as",
-            "--seeds",
-            2,
-            "--budget",
-            2,
-            *small,
-            "--json",
-        )
+    options = [*MARKET, *stretches, "--agents", "alpha_as", "--seeds", 2, "--budget", 2, *small, "--json"]
+    one, two = (
+        json.loads(run("evaluate", *options, "--jobs", jobs, "--out", tmp_path / str(jobs)))
+        for jobs in (1, 2)
     )
-    assert {"alpha_as/1", "alpha_as/2", "tuned_as"} <= set(told["strategies"])
+    assert {"alpha_as/1", "alpha_as/2", "tuned_as"} <= set(one["strategies"])
+    assert one == two
+    for seed in (1, 2):
+        weights = [tmp_path / str(n) / "fold1" / f"alpha_as-{seed}" / "best.safetensors" for n in (1, 2)]
+        assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 
 from asmm_daemon.backtest.fast.engine import run_fast
 from asmm_daemon.errors import ConfigError
-from asmm_daemon.learn.evaluation import Plan, baselines, folds, within_reach
+from asmm_daemon.learn.agents import Plan
+from asmm_daemon.learn.evaluation import baselines, folds, within_reach
 from asmm_daemon.learn.tape_env import Grid
 from asmm_daemon.learn.tuning import FAR_BELOW, in_turn, score_of, tune
 from tests.backtest.markets import S, setup, synthetic
