@@ -9,6 +9,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import aiohttp
@@ -85,9 +86,9 @@ class MirrorFeed:
 
     def close(self) -> None:
         """Ends the connections and the thread."""
-        if self._thread.is_alive():
+        with suppress(RuntimeError):  # the loop is closed where the thread ended by itself
             self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(5.0)
+        self._thread.join(5.0)
 
     def _serve(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
