@@ -83,12 +83,12 @@ def test_bybit_names_the_end_of_its_window_in_a_header():
     async def scenario():
         busy = HttpFault(200, "10006", "Too many visits!", ccxt.RateLimitExceeded)
         exchange, requests = make(product="bybit-linear")
-        until_ms = int(requests.clock.now_s() * 1000) + 700
+        until_ms = int(requests.clock.now_s() * 1000) + 60_000
         headers = {"X-Bapi-Limit-Status": "0", "X-Bapi-Limit-Reset-Timestamp": str(until_ms)}
         exchange.outcomes.append((200, headers, busy))
         with pytest.raises(Refused):
             await call(requests, Priority.ORDER)
-        assert abs(requests.limiter.silent_until_ns / 1e6 - until_ms) < 300
+        assert abs(requests.limiter.silent_until_ns / 1e6 - until_ms) < 10_000
 
     asyncio.run(scenario())
 
