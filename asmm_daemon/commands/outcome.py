@@ -20,6 +20,7 @@ _PARAMETERS = {
     "tau_s": "τ {:.3g} s",
     "half_spread_factor": "half-spread ×{:.3g}",
     "min_half_spread_bps": "at least {:.3g} bps",
+    "max_half_spread_bps": "at most {:.3g} bps",
 }
 _SHORT = {
     "cannot be compared with": "below the participation floor",

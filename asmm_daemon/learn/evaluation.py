@@ -4,7 +4,8 @@ In each fold the baseline is tuned and the agents are trained on the training st
 networks are chosen on the validation stretch; every strategy is then run over the test stretch with fees
 and latency on. Each gets the same budget of passes over the training stretch. The baseline spends it on
 trials. An agent spends half of it on trials without skew, for τ, half-spread multiplier and minimum, as the
-paper's agents build on tuned parameters, and learns γ and skew in the other half.
+paper's agents build on tuned parameters, and learns γ and skew in the other half; its half-spread is held
+where the participation floor can be kept.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +22,7 @@ from asmm_daemon.errors import ConfigError
 from asmm_daemon.learn.agents import Plan, train_agents
 from asmm_daemon.learn.lessons import Lessons, Span, prepare
 from asmm_daemon.learn.tape_env import Grid
-from asmm_daemon.learn.tuning import FLOOR, Tuned, in_turn, tune, with_parameters
+from asmm_daemon.learn.tuning import FLOOR, in_turn, tune
 from asmm_daemon.tape.checkpoints import Checkpoints
 from asmm_daemon.tape.columns import TapeInfo
 from asmm_daemon.units import NS_PER_S
@@ -32,6 +33,8 @@ FLOOR_BPS = 5.0
 """How far from the mid a quote may be for the participation floor, where the tick is small."""
 WITHIN_FLOOR_BPS = 4.0
 """The widest half-spread, fee included, of a constant-spread strategy that keeps the participation floor."""
+BOUNDS = ("min_half_spread_bps", "max_half_spread_bps")
+"""Of an agent's half-spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +134,11 @@ def evaluate(
         found.add(TUNED, lessons.backtest(replace(tuned.setup, name=TUNED), fold.test))
         if not trainings:
             continue
-        base = tune(as_setup, judge, trials=plan.base_trials, score=score, fixed={"skew": 0.0})
-        ground_setup, parameters = within_reach(base, plan.grid)
-        found.bases.append(parameters)
+        near = within_reach(as_setup, plan.grid, lessons.mid)
+        base = tune(near, judge, trials=plan.base_trials, score=score, fixed={"skew": 0.0})
+        ground_setup = within_reach(base.setup, plan.grid, lessons.mid)
+        quote = ground_setup.spec.quote
+        found.bases.append(base.parameters | {name: getattr(quote, name) for name in BOUNDS})
         ground = replace(lessons, setup=ground_setup, gammas=plan.grid.gammas, skews=plan.grid.skews)
         _add_agents(found, ground, fold, plan, folder / f"fold{number + 1}", jobs, told)
     return found
@@ -169,13 +174,17 @@ def _tell(
         progress(f"fold {fold + 1} of {folds}: {text}", (fold + done / pieces) / folds)
 
 
-def within_reach(base: Tuned, grid: Grid) -> tuple[Setup, dict[str, float]]:
-    """The base with a minimum half-spread at which no skew of the grid leads away from the market."""
-    most_bps = FLOOR_BPS / (1.0 + max(abs(skew) for skew in grid.skews))
-    parameters = base.parameters | {
-        "min_half_spread_bps": min(base.parameters["min_half_spread_bps"], most_bps)
-    }
-    return with_parameters(base.setup, parameters, name=base.setup.name), parameters
+def within_reach(setup: Setup, grid: Grid, mid: float) -> Setup:
+    """The set-up with half-spreads at which no skew of the grid leads away from the market.
+
+    So an agent owes the participation floor by what it quotes on, as the baseline does by its search. `mid`,
+    in quote currency, says how much the two ticks are that the floor allows.
+    """
+    quote = setup.spec.quote
+    reach_bps = max(FLOOR_BPS, 2e4 * float(setup.spec.instrument.tick) / mid)
+    most_bps = reach_bps / (1.0 + max(abs(skew) for skew in grid.skews))
+    bounds = {name: min(getattr(quote, name), most_bps) for name in BOUNDS}
+    return replace(setup, spec=replace(setup.spec, quote=replace(quote, **bounds)))
 
 
 def below_floor(results: Sequence[Result], floor: float = FLOOR) -> bool:

@@ -47,7 +47,7 @@ class Goal:
 class Lessons:
     """One market's tape with its checkpoints, cut into training and validation.
 
-    `reward_unit` is that of the training stretch.
+    `reward_unit` and `mid` (the median one, in quote currency) are those of the training stretch.
     """
 
     setup: Setup
@@ -57,6 +57,7 @@ class Lessons:
     train: Span
     validation: Span
     reward_unit: float
+    mid: float
     gammas: tuple[float, ...] = GAMMAS
     skews: tuple[float, ...] = SKEWS
 
@@ -97,7 +98,7 @@ def checkpoints_of(setup: Setup, rows: Rows, tape_file: Path | None = None) -> C
 def prepare(
     setup: Setup, info: TapeInfo, tape: Timeline, checkpoints: Checkpoints, train: Span, validation: Span
 ) -> Lessons:
-    """Takes the reward's unit. `checkpoints` are `checkpoints_of` the whole tape.
+    """Takes the reward's unit and the mid. `checkpoints` are `checkpoints_of` the whole tape.
 
     Raises TapeError when the training stretch has no quotes to take the unit from.
     """
@@ -105,8 +106,8 @@ def prepare(
     seen = run_fast(
         replace(setup, spec=plain), info, tape, begin_ns=train.start_ns, end_ns=train.end_ns
     ).steps
-    unit = reward_unit(setup.spec.quote, seen)
-    return Lessons(setup, info, tape, checkpoints, train, validation, unit)
+    unit, mid = reward_unit(setup.spec.quote, seen), float(np.nanmedian(seen["mid"]))
+    return Lessons(setup, info, tape, checkpoints, train, validation, unit, mid)
 
 
 def reward_unit(quote: QuoteParams, steps: NDArray[Any]) -> float:

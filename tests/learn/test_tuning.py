@@ -1,6 +1,6 @@
 """Tuning and folds: seeded, under the participation floor, never looking ahead."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import pytest
@@ -105,11 +105,13 @@ def test_an_agent_spends_what_the_baseline_may_spend(budget):
     assert plan.base_trials + plan.passes == budget
 
 
-def test_what_an_agent_quotes_on_keeps_every_skew_near_the_market():
-    """A wide minimum is brought in by as much as the widest skew of the grid asks for."""
-    info, tape = synthetic(15)
-    judge = in_turn(lambda s: [run_fast(s, info, tape)])
-    base = tune(setup(info), judge, trials=1, fixed={"skew": 0.0, "min_half_spread_bps": 4.0})
-    for widest, expected in ((1.0, 2.5), (0.25, 4.0)):
-        made, parameters = within_reach(base, Grid(skews=(-widest, 0.0, widest)))
-        assert parameters["min_half_spread_bps"] == made.spec.quote.min_half_spread_bps == expected
+@pytest.mark.parametrize(
+    ("widest", "mid", "least", "most"),
+    [(1.0, 80_000.0, 2.5, 2.5), (0.25, 80_000.0, 4.0, 4.0), (1.0, 100.0, 4.0, 10.0)],
+)
+def test_what_an_agent_quotes_on_keeps_every_skew_near_the_market(widest, mid, least, most):
+    """Half-spreads are brought in by as much as the widest skew asks for, where ticks are small."""
+    made = setup(synthetic(15)[0])
+    made = replace(made, spec=replace(made.spec, quote=replace(made.spec.quote, min_half_spread_bps=4.0)))
+    quote = within_reach(made, Grid(skews=(-widest, 0.0, widest)), mid).spec.quote
+    assert (quote.min_half_spread_bps, quote.max_half_spread_bps) == pytest.approx((least, most))
