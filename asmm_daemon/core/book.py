@@ -96,14 +96,21 @@ def shift(cells: NDArray[np.int64], by: int) -> None:
 
 
 @flat_kernel
+def set_window(book: Book, lo: int) -> None:
+    """Moves the window: cell 0 becomes tick `lo`."""
+    head = book.head[0]
+    if head.lo >= 0 and lo != head.lo:
+        shift(book.bids, lo - head.lo)
+        shift(book.asks, lo - head.lo)
+    head.lo = lo
+
+
+@flat_kernel
 def _move_window(book: Book, center: int) -> None:
     head = book.head[0]
     n = book.bids.size
     lo = max(center - n // 2, 0)
-    if head.lo >= 0:
-        shift(book.bids, lo - head.lo)
-        shift(book.asks, lo - head.lo)
-    head.lo = lo
+    set_window(book, lo)
     top = lo + n
     if head.bid != NO_BID and (head.bid < lo or head.bid >= top):
         head.bid = next_level(book, BID, top)

@@ -29,6 +29,7 @@ from asmm_daemon.backtest.fast.vector import (
 )
 from asmm_daemon.backtest.setup import Setup
 from asmm_daemon.backtest.timeline import Timeline
+from asmm_daemon.core.book import set_window
 from asmm_daemon.core.features import N_STATE
 from asmm_daemon.core.market import new_market
 from asmm_daemon.core.params import to_record
@@ -209,7 +210,10 @@ class TapeEnv:
         one.desk[:] = new_desk(self._setup.spec, start_ns=start_ns, cycle_s=self._setup.cycle_s, asks=True)
         one.desk["cycle_ns"] = self._cycle_after(start_ns)
         one.desk["message"] = message
-        one.venue.state["message"] = max(message, int(self._trail.head["venue_first"][0]))
+        venue_first = int(self._trail.head["venue_first"][0])
+        one.venue.state["message"] = venue_message = max(message, venue_first)
+        # a crossed book moves the daemon's window at other times than the venue's, in which items lie
+        set_window(one.venue.matching.book, int(self._trail.bests[venue_message - venue_first, 2]))
         one.venue.state["t_ns"] = start_ns
         market = state.market[0]
         one.venue.state["mark"], one.venue.state["funded_ns"] = market["mark"], market["funding_ns"]

@@ -5,12 +5,13 @@ import pytest
 
 from asmm_daemon.backtest.fast.engine import Course, scout_for
 from asmm_daemon.backtest.timeline import timeline
+from asmm_daemon.core.book import set_window
 from asmm_daemon.core.params import Model, to_record
 from asmm_daemon.core.policy import Action
 from asmm_daemon.errors import ConfigError
 from asmm_daemon.events import FUNDING, MARK
 from asmm_daemon.learn.tape_env import GAMMAS, SKEWS, Reward, TapeEnv
-from asmm_daemon.tape.checkpoints import build
+from asmm_daemon.tape.checkpoints import Checkpoints, build
 from tests.backtest.markets import START_NS, S, setup, synthetic
 
 WIDTH = 16384
@@ -59,6 +60,27 @@ def test_a_restored_environment_goes_on_alike(world):
     fresh.restore(kept)
     again = [fresh.step(np.array([k, k + 1, k + 2])).reward.copy() for k in range(8)]
     assert np.array_equal(after, again)
+
+
+def test_where_the_window_of_a_checkpoint_lies_changes_nothing(world, monkeypatch):
+    """The feed's changes lie in the venue's window, and a crossed book moves the daemon's at other times."""
+    actions = np.random.default_rng(2).integers(0, 20, (100, 8))
+
+    def rewards():
+        e = env(world, n_envs=8)
+        e.reset(6)
+        return np.array([e.step(row).reward.copy() for row in actions])
+
+    restore = Checkpoints.restore
+
+    def moved(self, i, into):
+        row = restore(self, i, into)
+        set_window(into.book, int(into.book.head[0]["lo"]) + 500)
+        return row
+
+    there = rewards()
+    monkeypatch.setattr(Checkpoints, "restore", moved)
+    assert np.array_equal(there, rewards())
 
 
 class Scripted:

@@ -27,7 +27,7 @@ from asmm_daemon.core.book import (
     next_level,
     qty_at,
     set_behind,
-    shift,
+    set_window,
 )
 from asmm_daemon.core.market import MarketState, copy_market
 from asmm_daemon.core.matching import adjust_queues, best_own, hit, lose_better, on_trade, resume
@@ -178,15 +178,21 @@ def _take_in(trail: Trail, feed: Feed, row: Any, number: int) -> None:
         feed.gap[0] = RESUMING
 
 
+@hot_kernel
+def _note_best(trail: Trail, book: Book, message: int) -> None:
+    head = book.head[0]
+    trail.bests[message, 0] = head.bid
+    trail.bests[message, 1] = head.ask
+    trail.bests[message, 2] = head.lo
+
+
 @flat_kernel
 def take_apart(trail: Trail, feed: Feed) -> None:
     """The venue's side of a stretch, whose messages stand in the head; `feed` goes on with it."""
     head = trail.head[0]
     tape = trail.tape
-    best = feed.book.head[0]
     head.items = 0
-    trail.bests[0, 0] = best.bid
-    trail.bests[0, 1] = best.ask
+    _note_best(trail, feed.book, 0)
     row = head.venue_row
     for i in range(head.venue_end - head.venue_first):
         end = tape.ends[head.venue_first + i]
@@ -194,8 +200,7 @@ def take_apart(trail: Trail, feed: Feed) -> None:
             _take_in(trail, feed, tape.rows[row], row - head.venue_row)
             row += 1
         trail.item_ends[i] = head.items
-        trail.bests[i + 1, 0] = best.bid
-        trail.bests[i + 1, 1] = best.ask
+        _note_best(trail, feed.book, i + 1)
 
 
 @hot_kernel
@@ -274,10 +279,7 @@ def _take(v: Venue, trail: Trail, number: int) -> None:
         else:
             on_mark(v, trail.tape.rows[trail.head[0].venue_row + item.row])
     else:
-        if head.lo >= 0:
-            shift(m.book.bids, item.price - head.lo)
-            shift(m.book.asks, item.price - head.lo)
-        head.lo = item.price
+        set_window(m.book, item.price)
 
 
 @inner_kernel

@@ -98,7 +98,7 @@ class Trail(NamedTuple):
     each count of messages, which of `tops` is in force, and when the book and when anything was last heard
     of. `features` are the market's own at every quote cycle, since what a policy sees of it does not depend
     on us. `places` say of each of `items` where it lies in the venue's book; `item_ends` and `bests` (bid,
-    ask) belong to the venue's messages.
+    ask, the tick at which the book's window begins) belong to the venue's messages.
     """
 
     head: NDArray[Any]
@@ -137,7 +137,7 @@ def new_trail(tape: Timeline, *, messages: int, rows: int, cycles: int) -> Trail
         items=np.empty(4 * rows, ITEM),
         places=np.empty(4 * rows, np.int32),
         item_ends=np.empty(messages, np.int64),
-        bests=np.empty((messages + 1, 2), np.int64),
+        bests=np.empty((messages + 1, 3), np.int64),
     )
 
 
