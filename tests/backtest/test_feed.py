@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from asmm_daemon.backtest import venue
-from asmm_daemon.backtest.fast import feed
+from asmm_daemon.backtest.fast import fed
 from asmm_daemon.backtest.fast.scout import Scout
 from asmm_daemon.backtest.timeline import timeline
 from asmm_daemon.backtest.venue import AMEND, CANCEL, PLACE, new_venue, request
@@ -53,7 +53,7 @@ def test_both_venues_reply_alike(seed):
     scout = Scout(tape, to_record(QuoteParams(), spec.instrument), width=4096)
     first, trail = scout.venue_message, scout.whole()
     told = []
-    for go_on, source in ((venue.go_on, tape), (feed.go_on, trail)):
+    for go_on, source in ((venue.go_on, tape), (fed.go_on, trail)):
         rng = np.random.default_rng(seed)
         v = new_venue(entry_ns=5 * MS, response_ns=7 * MS, width=4096)
         venue.go_on(v, tape, int(tape.venue_ns[first - 1]))

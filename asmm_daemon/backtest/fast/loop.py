@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from asmm_daemon.backtest.fast.calm import is_calm, plan_beat
-from asmm_daemon.backtest.fast.feed import go_on
+from asmm_daemon.backtest.fast.fed import go_on
 from asmm_daemon.backtest.fast.follow import (
     HORIZONS_NS,
     arrive,
