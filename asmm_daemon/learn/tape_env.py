@@ -118,7 +118,6 @@ class TapeEnv:
         scout = Scout(tape, params, width=width, cycle_s=setup.cycle_s)
         self._blank = _small(begin(setup, scout, asks=True))
         self._trail = scout.whole()
-        self._tops = self._trail.tops["message"].copy()
         self._moves = self._trail.moves["message"].copy()
         self._moments = self._trail.moments["message"].copy()
         self._silences = self._trail.silences["to_ns"].copy()
@@ -220,7 +219,6 @@ class TapeEnv:
         enter(
             one,
             self._trail,
-            int(np.searchsorted(self._tops, message, side="right")) - 1,
             int(np.searchsorted(self._moves, message, side="right")),
             max(int(np.searchsorted(self._moments, message)) - 1, 0),
             int(np.searchsorted(self._silences, start_ns)),

@@ -62,7 +62,7 @@ class Course:
         self._setup = setup
         self.daemon = begin(setup, scout, asks=asks)
         self._fallbacks = 0
-        self._enter = bound(enter, self.daemon, scout.trail, 0, 0, 0, 0)
+        self._enter = bound(enter, self.daemon, scout.trail, 0, 0, 0)
         self._run = bound(run, self.daemon, scout.trail, 0)
         self._act = bound(act, self.daemon) if asks else act
         setup.spec.policy.reset()
@@ -75,7 +75,7 @@ class Course:
     def cycles(self, trail: Trail) -> Iterator[str]:
         """The same, with a stop after each time that the policy was asked; why its word did not count."""
         stop_ns = int(trail.head[0]["stop_ns"])
-        self._enter(self.daemon, trail, 0, 0, 0, 0)
+        self._enter(self.daemon, trail, 0, 0, 0)
         while (stopped := self._run(self.daemon, trail, stop_ns)) in (ASKS, FULL):
             if stopped == FULL:
                 self.daemon = more_fills(self.daemon)

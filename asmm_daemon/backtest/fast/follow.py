@@ -198,10 +198,10 @@ def wake(f: Fast) -> None:
 
 
 @flat_kernel
-def enter(f: Fast, trail: Trail, top: int, move: int, moment: int, silence: int) -> None:
-    """Takes up a stretch of the trail: top and moment in force, the next move and the next silence's end."""
+def enter(f: Fast, trail: Trail, move: int, moment: int, silence: int) -> None:
+    """Takes up a stretch of the trail: the next move, the moment in force, the next silence's end."""
     d = f.desk[0]
-    d.top = d.scanned = top
+    d.top = d.scanned = trail.top_at[d.message - trail.head[0].first]
     d.move = move
     d.silence = silence
     _see_moment(f, trail, moment)
