@@ -39,6 +39,11 @@ class Plan:
     """Hyper-parameters that differ from those of `train_agent`."""
 
     @property
+    def trainings(self) -> tuple[tuple[Agent, int], ...]:
+        """Agent and seed of each."""
+        return tuple((agent, seed) for agent in self.agents for seed in self.seeds)
+
+    @property
     def base_trials(self) -> int:
         """Trials for what an agent quotes on."""
         return max(self.budget // 2, 1)
@@ -97,23 +102,23 @@ def train_agents(
         AsmmError: a process was killed.
     """
     told = progress or (lambda _: None)
-    keys = [(agent, seed) for agent in plan.agents for seed in plan.seeds]
     told(0)
-    for done, _ in enumerate(_trainings(lessons, plan, keys, folder, min(jobs, len(keys))), 1):
+    for done, _ in enumerate(_trainings(lessons, plan, folder, min(jobs, len(plan.trainings))), 1):
         told(done)
-    return {f"{agent}/{seed}": load_policy(_own(folder, agent, seed) / "best.json") for agent, seed in keys}
+    return {
+        f"{agent}/{seed}": load_policy(_own(folder, agent, seed) / "best.json")
+        for agent, seed in plan.trainings
+    }
 
 
 def _own(folder: Path, agent: Agent, seed: int) -> Path:
     return folder / f"{agent}-{seed}"
 
 
-def _trainings(
-    lessons: Lessons, plan: Plan, keys: list[tuple[Agent, int]], folder: Path, jobs: int
-) -> Iterator[None]:
+def _trainings(lessons: Lessons, plan: Plan, folder: Path, jobs: int) -> Iterator[None]:
     """Trains, and stops after each training that is done; the processes map the tape's file."""
     if jobs <= 1:
-        for agent, seed in keys:
+        for agent, seed in plan.trainings:
             train_agent(lessons, plan, agent, seed, _own(folder, agent, seed))
             yield
         return
@@ -123,7 +128,7 @@ def _trainings(
     with workers(jobs) as pool:
         for done in as_completed(
             pool.submit(_train_apart, bare, spool.path, plan, agent, seed, _own(folder, agent, seed))
-            for agent, seed in keys
+            for agent, seed in plan.trainings
         ):
             yield done.result()
 

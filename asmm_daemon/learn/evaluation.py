@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from asmm_daemon.backtest.fast.follow import NEAR_BPS, NEAR_TICKS
 from asmm_daemon.backtest.result import Result
 from asmm_daemon.backtest.setup import Setup
 from asmm_daemon.backtest.timeline import Timeline
@@ -29,8 +30,6 @@ from asmm_daemon.units import NS_PER_S
 
 QUIET = "no_quotes"
 TUNED = "tuned_as"
-FLOOR_BPS = 5.0
-"""How far from the mid a quote may be for the participation floor, where the tick is small."""
 WITHIN_FLOOR_BPS = 4.0
 """The widest half-spread, fee included, of a constant-spread strategy that keeps the participation floor."""
 BOUNDS = ("min_half_spread_bps", "max_half_spread_bps")
@@ -119,10 +118,9 @@ def evaluate(
     or TapeError.
     """
     found = Evaluation()
-    trainings = len(plan.agents) * len(plan.seeds)
     as_setup = replace(setup, spec=replace(setup.spec, policy=_fixed(setup)))
     for number, fold in enumerate(rounds):
-        told = partial(_tell, progress, number, len(rounds), 1 + trainings)
+        told = partial(_tell, progress, number, len(rounds), 1 + len(plan.trainings))
         told("tuning", 0)
         lessons = prepare(as_setup, info, tape, checkpoints, fold.train, fold.validation)
         for name, baseline in baselines(as_setup).items():
@@ -132,7 +130,7 @@ def evaluate(
         tuned = tune(as_setup, judge, trials=plan.budget, score=score)
         found.chosen.append(tuned.parameters)
         found.add(TUNED, lessons.backtest(replace(tuned.setup, name=TUNED), fold.test))
-        if not trainings:
+        if not plan.trainings:
             continue
         near = within_reach(as_setup, plan.grid, lessons.mid)
         base = tune(near, judge, trials=plan.base_trials, score=score, fixed={"skew": 0.0})
@@ -153,13 +151,12 @@ def _add_agents(
     jobs: int,
     told: Callable[[str, int], object],
 ) -> None:
-    count = len(plan.agents) * len(plan.seeds)
     trained = train_agents(
         lessons,
         plan,
         folder,
         jobs=jobs,
-        progress=lambda done: told(f"{done} of {count} trainings done", 1 + done),
+        progress=lambda done: told(f"{done} of {len(plan.trainings)} trainings done", 1 + done),
     )
     for name, policy in trained.items():
         spec = replace(lessons.setup.spec, policy=policy)
@@ -178,10 +175,10 @@ def within_reach(setup: Setup, grid: Grid, mid: float) -> Setup:
     """The set-up with half-spreads at which no skew of the grid leads away from the market.
 
     So an agent owes the participation floor by what it quotes on, as the baseline does by its search. `mid`,
-    in quote currency, says how much the two ticks are that the floor allows.
+    in quote currency, says how much the ticks are that the floor allows.
     """
     quote = setup.spec.quote
-    reach_bps = max(FLOOR_BPS, 2e4 * float(setup.spec.instrument.tick) / mid)
+    reach_bps = max(NEAR_BPS, 1e4 * NEAR_TICKS * float(setup.spec.instrument.tick) / mid)
     most_bps = reach_bps / (1.0 + max(abs(skew) for skew in grid.skews))
     bounds = {name: min(getattr(quote, name), most_bps) for name in BOUNDS}
     return replace(setup, spec=replace(setup.spec, quote=replace(quote, **bounds)))

@@ -19,8 +19,8 @@ from asmm_daemon.core.decision import held_prices
 from asmm_daemon.kernels import flat_kernel, hot_kernel, inner_kernel
 from asmm_daemon.units import NS_PER_S
 
-NEAR_BPS = 5.0
-NEAR_TICKS = 2.0
+NEAR_BPS, NEAR_TICKS = 5.0, 2.0
+"""A quote within either of the mid is near the market."""
 LIMIT_SHARE = 0.9
 HORIZONS_NS = tuple(int(horizon * NS_PER_S) for horizon in HORIZONS_S)
 
